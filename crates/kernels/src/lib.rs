@@ -7,5 +7,6 @@
 
 pub mod expr;
 pub mod instr;
+mod scalar;
 
 pub use expr::{Binary, Expr, Inst, Random, Term, Unary, ValueId};
