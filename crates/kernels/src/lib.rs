@@ -4,9 +4,28 @@
 //! |---|---|
 //! | [`expr`] | scalar expressions, the language of fused maps and epilogues |
 //! | [`instr`] | the instructions of a compiled step |
+//! | [`Code`] | a checked list of instructions that runs |
+//! | [`reference`] | what each instruction means, in the plainest code |
+//! | [`random`] | the random numbers of an instruction |
+//! | [`Pool`], [`Buffer`], [`Isa`], [`Real`] | threads, memory, instruction sets, element types |
 
+mod buffer;
+mod code;
 pub mod expr;
 pub mod instr;
+mod isa;
+mod pool;
+pub mod random;
+mod real;
+pub mod reference;
 mod scalar;
+mod simd;
+mod verify;
 
+pub use buffer::Buffer;
+pub use code::{Bindings, Code, Sizes, Tripped};
 pub use expr::{Binary, Expr, Inst, Random, Term, Unary, ValueId};
+pub use isa::{Isa, UnknownIsa};
+pub use pool::Pool;
+pub use real::Real;
+pub use verify::CodeError;

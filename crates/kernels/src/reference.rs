@@ -1,0 +1,218 @@
+//! The plainest execution of every instruction: one element at a time, in `f64`, rounded when stored.
+//!
+//! It says what an instruction means, and the kernels are tested against it. It allocates and is slow.
+
+use crate::expr::Expr;
+use crate::instr::*;
+use crate::{Real, Tripped, random};
+
+/// The memory of one step.
+#[derive(Debug)]
+pub struct Memory<'a, T> {
+    /// The arena.
+    pub arena: &'a mut [T],
+    /// The constants.
+    pub consts: &'a [T],
+    /// The state.
+    pub state: &'a mut [T],
+    /// This step's inputs.
+    pub inputs: &'a [&'a [T]],
+}
+
+impl<T: Real> Memory<'_, T> {
+    /// The element `i` places after a location.
+    pub fn read(&self, loc: Loc, i: usize) -> T {
+        let memory = match loc.space {
+            Space::Arena => &*self.arena,
+            Space::Const => self.consts,
+            Space::State => &*self.state,
+            Space::Input(k) => self.inputs[usize::from(k)],
+        };
+        memory[loc.offset + i]
+    }
+
+    fn value(&self, loc: Loc, i: usize) -> f64 {
+        self.read(loc, i).to_f64()
+    }
+
+    fn at(&self, x: &Operand, index: &[usize]) -> f64 {
+        self.value(x.loc, dot(index, &x.strides))
+    }
+
+    fn write(&mut self, loc: Loc, i: usize, value: f64) {
+        let memory = match loc.space {
+            Space::Arena => &mut *self.arena,
+            Space::State => &mut *self.state,
+            Space::Const | Space::Input(_) => unreachable!("writes were checked"),
+        };
+        memory[loc.offset + i] = T::from_f64(value);
+    }
+}
+
+/// Executes one instruction.
+///
+/// # Errors
+/// If it is a guard and its element is not finite.
+///
+/// # Panics
+/// If the instruction reaches outside the memory.
+pub fn execute<T: Real>(instr: &Instr<T>, memory: &mut Memory<'_, T>, seed: u64, step: u64) -> Result<(), Tripped> {
+    match instr {
+        Instr::Map(map) => execute_map(map, memory, seed, step),
+        Instr::MatMul(p) => matmul(p, memory, seed, step),
+        Instr::Copy(copy) => each(&copy.dims, |index, _| {
+            let x = memory.at(&copy.source, index);
+            memory.write(copy.target.loc, dot(index, &copy.target.strides), x);
+        }),
+        Instr::Fill { loc, len, value } => (0..*len).for_each(|i| memory.write(*loc, i, *value)),
+        Instr::Softmax(s) => softmax(s, memory),
+        Instr::ArgMax(a) => argmax(a, memory),
+        Instr::Gather(g) => each(&[g.outer, g.count, g.inner], |at, y| {
+            let row = whole(memory.value(g.index, at[1]), g.mid);
+            let x = row.map_or(f64::NAN, |row| memory.value(g.x, (at[0] * g.mid + row) * g.inner + at[2]));
+            memory.write(g.y, y, x);
+        }),
+        Instr::ScatterAdd(s) => {
+            (0..s.outer * s.mid * s.inner).for_each(|i| memory.write(s.y, i, 0.0));
+            each(&[s.outer, s.count, s.inner], |at, x| {
+                if let Some(row) = whole(memory.value(s.index, at[1]), s.mid) {
+                    let y = (at[0] * s.mid + row) * s.inner + at[2];
+                    memory.write(s.y, y, memory.value(s.y, y) + memory.value(s.x, x));
+                }
+            });
+        }
+        Instr::StepScalars(s) => {
+            let values = s.expr.eval(&[], step as f64, &[], |_, _| f64::NAN);
+            s.stores.iter().for_each(|&(v, loc)| memory.write(loc, 0, values[usize::from(v)]));
+        }
+        Instr::Guard { loc, id } => {
+            let value = memory.value(*loc, 0);
+            if !value.is_finite() {
+                return Err(Tripped { step, id: *id, value });
+            }
+        }
+        Instr::Call(call) => {
+            let x: Vec<Vec<T>> =
+                call.inputs.iter().map(|&(loc, n)| (0..n).map(|i| memory.read(loc, i)).collect()).collect();
+            let mut y: Vec<T> = (0..call.output.1).map(|i| memory.read(call.output.0, i)).collect();
+            call.kernel.run(&x.iter().map(Vec::as_slice).collect::<Vec<_>>(), &mut y);
+            y.iter().enumerate().for_each(|(i, v)| memory.write(call.output.0, i, v.to_f64()));
+        }
+    }
+    Ok(())
+}
+
+/// A whole number in `0..n`, if it is one.
+pub(crate) fn whole(x: f64, n: usize) -> Option<usize> {
+    (x >= 0.0 && x < n as f64).then_some(x as usize)
+}
+
+fn dot(index: &[usize], strides: &[usize]) -> usize {
+    index.iter().zip(strides).map(|(i, s)| i * s).sum()
+}
+
+/// Calls `f` with the coordinates and the linear index of every element.
+fn each(dims: &[usize], mut f: impl FnMut(&[usize], usize)) {
+    let mut index = vec![0; dims.len()];
+    for linear in 0..dims.iter().product() {
+        let mut rest = linear;
+        for k in (0..dims.len()).rev() {
+            index[k] = rest % dims[k];
+            rest /= dims[k];
+        }
+        f(&index, linear);
+    }
+}
+
+fn execute_map<T: Real>(map: &Map, memory: &mut Memory<'_, T>, seed: u64, step: u64) {
+    let mut results: Vec<Vec<f64>> = map
+        .stores
+        .iter()
+        .map(|store| {
+            let (n, start) = match store.reduce {
+                None => (map.dims.iter().product(), 0.0),
+                Some(r) => (
+                    map.dims[..r.from].iter().chain(&map.dims[r.to..]).product(),
+                    match r.fold {
+                        Fold::Sum => 0.0,
+                        Fold::Max => f64::NEG_INFINITY,
+                        Fold::Min => f64::INFINITY,
+                    },
+                ),
+            };
+            vec![start; n]
+        })
+        .collect();
+    each(&map.dims, |index, linear| {
+        let x: Vec<f64> = map.inputs.iter().map(|x| memory.at(x, index)).collect();
+        let values = evaluate(&map.expr, &x, seed, step, index, linear);
+        for (store, y) in map.stores.iter().zip(&mut results) {
+            let value = values[usize::from(store.value)];
+            let Some(r) = store.reduce else {
+                y[linear] = value;
+                continue;
+            };
+            let mut place = 0;
+            for (k, &i) in index.iter().enumerate() {
+                if !(r.from..r.to).contains(&k) {
+                    place = place * map.dims[k] + i;
+                }
+            }
+            let y = &mut y[place];
+            *y = match r.fold {
+                Fold::Sum => *y + value,
+                Fold::Max => crate::Binary::Max.eval(*y, value),
+                Fold::Min => crate::Binary::Min.eval(*y, value),
+            };
+        }
+    });
+    for (store, y) in map.stores.iter().zip(results) {
+        let scale = store.reduce.map_or(1.0, |r| r.scale);
+        y.iter().enumerate().for_each(|(i, v)| memory.write(store.loc, i, v * scale));
+    }
+}
+
+fn evaluate(expr: &Expr, x: &[f64], seed: u64, step: u64, index: &[usize], linear: usize) -> Vec<f64> {
+    expr.eval(x, step as f64, index, |kind, stream| random::element(kind, seed, stream, step, linear))
+}
+
+fn matmul<T: Real>(p: &MatMul, memory: &mut Memory<'_, T>, seed: u64, step: u64) {
+    each(&[p.batch, p.m, p.n], |at, linear| {
+        let (b, i, j) = (at[0], at[1], at[2]);
+        let sum = (0..p.k)
+            .map(|k| {
+                memory.value(p.a.loc, b * p.a.batch + i * p.a.row + k * p.a.col)
+                    * memory.value(p.b.loc, b * p.b.batch + k * p.b.row + j * p.b.col)
+            })
+            .sum();
+        let x: Vec<f64> = std::iter::once(sum).chain(p.inputs.iter().map(|x| memory.at(x, at))).collect();
+        let values = evaluate(&p.epilogue, &x, seed, step, at, linear);
+        p.stores.iter().for_each(|s| memory.write(s.loc, linear, values[usize::from(s.value)]));
+    });
+}
+
+fn softmax<T: Real>(s: &Softmax, memory: &mut Memory<'_, T>) {
+    for row in 0..s.rows {
+        let x: Vec<f64> = (0..s.cols).map(|j| memory.value(s.x, row * s.cols + j)).collect();
+        let max = x.iter().fold(f64::NEG_INFINITY, |m, &v| crate::Binary::Max.eval(m, v));
+        let sum: f64 = x.iter().map(|v| (v - max).exp()).sum();
+        for (j, v) in x.iter().enumerate() {
+            let y = if s.log { v - max - sum.ln() } else { (v - max).exp() / sum };
+            memory.write(s.y, row * s.cols + j, y);
+        }
+    }
+}
+
+fn argmax<T: Real>(a: &ArgMax, memory: &mut Memory<'_, T>) {
+    each(&[a.outer, a.inner], |at, y| {
+        let value = |i: usize| memory.value(a.x, (at[0] * a.mid + i) * a.inner + at[1]);
+        let mut best = 0;
+        for i in 1..a.mid {
+            let better = value(i) > value(best) || value(i).is_nan();
+            if better && !value(best).is_nan() {
+                best = i;
+            }
+        }
+        memory.write(a.y, y, best as f64);
+    });
+}
