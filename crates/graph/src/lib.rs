@@ -1,1 +1,27 @@
-//! The symbolic graph.
+//! The symbolic graph: a model is written once, checked once, differentiated once, compiled once, and then run many times.
+//!
+//! | read | for |
+//! |---|---|
+//! | [`Graph`], [`Node`] | writing a model: inputs, variables, operators, scopes |
+//! | [`op`] | what an op is |
+//! | [`ops`] | all ops, one file each |
+//! | [`GraphError`] | what can be wrong, with the user's line |
+
+mod autodiff;
+mod dump;
+mod error;
+mod graph;
+mod init;
+mod model;
+mod node;
+pub mod op;
+pub mod ops;
+
+pub use error::GraphError;
+pub use gradus_kernels::Random;
+pub use graph::Graph;
+pub use init::{Constant, Init, Values};
+pub use model::{Entry, InputSpec, Model, NodeId, Role, Variable};
+pub use node::{Axes, IntoNode, Node};
+pub use op::{CustomOp, Grad, Grads, Kernel, Kind, OpDef, ShapeError};
+pub use ops::Op;

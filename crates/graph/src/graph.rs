@@ -1,0 +1,284 @@
+//! A graph under construction: nodes, scopes, variables, inputs and updates.
+//!
+//! Writing a graph never fails. The first wrong shape poisons its node, everything downstream stays poisoned, and
+//! [`Graph::model`] returns that one error with the user's line, the layer path, and what to do.
+
+use crate::model::{Entry, InputSpec, Model, NodeId, Variable};
+use crate::op::Result;
+use crate::{GraphError, Init, Kind, Node, Op, Role};
+use gradus_tensor::Shape;
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::panic::Location;
+use std::rc::Rc;
+use std::sync::Arc;
+
+#[derive(Clone, Default)]
+pub(crate) struct Inner {
+    pub(crate) nodes: Vec<Entry>,
+    pub(crate) inputs: Vec<InputSpec>,
+    pub(crate) variables: Vec<Variable>,
+    pub(crate) flats: Vec<Vec<usize>>,
+    pub(crate) updates: Vec<(NodeId, NodeId)>,
+    pub(crate) errors: Vec<GraphError>,
+    pub(crate) scopes: Vec<(String, &'static Location<'static>)>,
+    pub(crate) names: HashMap<String, usize>,
+}
+
+/// A symbolic graph under construction. Cheap to clone: clones share the graph. It lives on one thread; what
+/// [`Graph::model`] freezes can go anywhere.
+///
+/// ```
+/// use gradus_graph::Graph;
+/// let g = Graph::new();
+/// let x = g.input("x", [3]);
+/// let y = (&x * 2.0 + 1.0).relu();
+/// assert_eq!(y.shape().to_string(), "[B, 3]");
+/// let model = g.model(&[("y", &y)]).unwrap();
+/// assert_eq!(model.outputs()[0].0, "y");
+/// ```
+#[derive(Clone, Default)]
+pub struct Graph(pub(crate) Rc<RefCell<Inner>>);
+
+impl Graph {
+    /// An empty graph.
+    pub fn new() -> Graph {
+        Graph::default()
+    }
+
+    /// An input of real numbers, `[B, shape…]`.
+    #[track_caller]
+    pub fn input(&self, name: &str, shape: impl AsRef<[usize]>) -> Node {
+        self.add_input(name, Shape::batched(shape.as_ref()), Kind::Real)
+    }
+
+    /// An input of whole numbers such as labels or token ids, `[B, shape…]`.
+    #[track_caller]
+    pub fn index_input(&self, name: &str, shape: impl AsRef<[usize]>) -> Node {
+        self.add_input(name, Shape::batched(shape.as_ref()), Kind::Index)
+    }
+
+    /// An input of any shape, with or without a batch dimension.
+    #[track_caller]
+    pub fn add_input(&self, name: &str, shape: Shape, kind: Kind) -> Node {
+        let at = Location::caller();
+        let index = {
+            let mut g = self.0.borrow_mut();
+            if g.inputs.iter().any(|i| i.name == name) {
+                g.errors.push(GraphError::Duplicate { what: "input", name: name.into() });
+            }
+            g.inputs.push(InputSpec { name: name.into(), shape: shape.clone(), kind });
+            g.inputs.len() - 1
+        };
+        self.push(Op::Input(index), vec![], shape, kind, at)
+    }
+
+    /// A variable of the model under the current scope's path: a parameter, or a value that updates carry from step to step.
+    #[track_caller]
+    pub fn variable(&self, name: &str, shape: impl AsRef<[usize]>, init: impl Init, role: Role) -> Node {
+        let at = Location::caller();
+        let path = self.path(name);
+        let index = {
+            let mut g = self.0.borrow_mut();
+            if g.variables.iter().any(|v| v.path == path) {
+                g.errors.push(GraphError::Duplicate { what: "variable", name: path.clone() });
+            }
+            g.variables.push(Variable { path, shape: shape.as_ref().to_vec(), init: Arc::new(init), role });
+            g.variables.len() - 1
+        };
+        self.push(Op::Variable(index), vec![], Shape::fixed(shape.as_ref()), Kind::Real, at)
+    }
+
+    /// Several variables as one flat vector, in one block of memory with each variable's start aligned; the gaps hold zeros.
+    ///
+    /// An optimiser updates all of them in one sweep. A variable may be in one flat vector only.
+    #[track_caller]
+    pub fn flat(&self, variables: &[usize]) -> Node {
+        let at = Location::caller();
+        let (index, len) = {
+            let mut g = self.0.borrow_mut();
+            let len = variables.iter().map(|&v| crate::model::padded(g.variables[v].len())).sum();
+            g.flats.push(variables.to_vec());
+            (g.flats.len() - 1, len)
+        };
+        self.push(Op::Flat(index), vec![], Shape::fixed(&[len]), Kind::Real, at)
+    }
+
+    /// Values of the shapes of a flat vector's variables, laid out as it is.
+    #[track_caller]
+    pub fn pack(&self, flat: &Node, values: &[Node]) -> Node {
+        let at = Location::caller();
+        let Op::Flat(index) = flat.op() else { panic!("`pack` needs a node made by `flat`") };
+        self.push(Op::Pack(index), values.iter().map(|v| v.id).collect(), flat.shape(), Kind::Real, at)
+    }
+
+    /// At the end of a training step, `target` (a variable or a flat vector) takes the value of `value`.
+    ///
+    /// All updates of a step see the values from before the step.
+    pub fn update(&self, target: &Node, value: &Node) {
+        let (expected, received) = (target.shape(), value.shape());
+        let mut g = self.0.borrow_mut();
+        if expected != received && g.errors.is_empty() {
+            let variable = match g.nodes[target.id].op {
+                Op::Variable(v) => g.variables[v].path.clone(),
+                _ => "flat parameters".into(),
+            };
+            g.errors.push(GraphError::Update {
+                variable,
+                expected: expected.to_string(),
+                received: received.to_string(),
+            });
+        }
+        g.updates.push((target.id, value.id));
+    }
+
+    /// A constant of a given shape.
+    #[track_caller]
+    pub fn fill(&self, value: f64, shape: impl Into<Shape>) -> Node {
+        self.apply(crate::ops::Fill { value, shape: shape.into() }, &[])
+    }
+
+    /// A single constant number.
+    #[track_caller]
+    pub fn scalar(&self, value: f64) -> Node {
+        self.fill(value, Shape::scalar())
+    }
+
+    /// Independent draws, new ones each step. Every random node of a model has its own stream, kept apart by path and order.
+    #[track_caller]
+    pub fn random(&self, distribution: gradus_kernels::Random, shape: impl Into<Shape>) -> Node {
+        let path = self.path("");
+        let nth = self.0.borrow().nodes.iter().filter(|n| matches!(n.op, Op::Random(_)) && *n.path == *path).count();
+        let stream = crate::init::stream(&format!("{path}#{nth}"));
+        self.apply(crate::ops::Random { distribution, shape: shape.into(), stream }, &[])
+    }
+
+    /// The number of training steps done so far: 0 in the first. What depends on it alone is computed in `f64`.
+    #[track_caller]
+    pub fn step(&self) -> Node {
+        self.push(Op::Step, vec![], Shape::scalar(), Kind::Real, Location::caller())
+    }
+
+    /// Applies an op. Shape errors are kept and reported by [`Graph::model`].
+    #[track_caller]
+    pub fn apply(&self, op: impl Into<Op>, x: &[&Node]) -> Node {
+        let (op, at) = (op.into(), Location::caller());
+        let ids: Vec<NodeId> = x.iter().map(|n| n.id).collect();
+        let shape = {
+            let g = self.0.borrow();
+            if ids.iter().any(|&i| matches!(g.nodes[i].op, Op::Poison)) {
+                None
+            } else {
+                let shapes: Vec<&Shape> = ids.iter().map(|&i| &g.nodes[i].shape).collect();
+                Some(op.shape(&shapes))
+            }
+        };
+        match shape {
+            Some(Ok(shape)) => {
+                let kind = op.kind();
+                self.push(op, ids, shape, kind, at)
+            }
+            Some(Err(e)) => {
+                let path = self.path("");
+                {
+                    let mut g = self.0.borrow_mut();
+                    let at = g.scopes.first().map_or(at, |s| s.1);
+                    let (expected, received, help) = (e.expected, e.received, e.help);
+                    g.errors.push(GraphError::Shape { op: op.name(), path, at, expected, received, help });
+                }
+                self.push(Op::Poison, vec![], Shape::scalar(), Kind::Real, at)
+            }
+            None => self.push(Op::Poison, vec![], Shape::scalar(), Kind::Real, at),
+        }
+    }
+
+    /// Reports a configuration that no op can see (a rate above 1, say) as an error at the user's line; the node is poisoned.
+    #[track_caller]
+    pub fn refuse(&self, op: &'static str, error: crate::ShapeError) -> Node {
+        let at = Location::caller();
+        let path = self.path("");
+        {
+            let mut g = self.0.borrow_mut();
+            let at = g.scopes.first().map_or(at, |s| s.1);
+            let (expected, received, help) = (error.expected, error.received, error.help);
+            g.errors.push(GraphError::Shape { op, path, at, expected, received, help });
+        }
+        self.push(Op::Poison, vec![], Shape::scalar(), Kind::Real, at)
+    }
+
+    /// Runs `f` in a scope: names of variables made inside start with it. A name already used gets a number: `dense`, `dense_1`.
+    #[track_caller]
+    pub fn scope<R>(&self, name: &str, f: impl FnOnce() -> R) -> R {
+        let at = Location::caller();
+        {
+            let mut g = self.0.borrow_mut();
+            let parent = join(&g.scopes, "");
+            let count = g.names.entry(format!("{parent}/{name}")).or_insert(0);
+            let unique = if *count == 0 { name.to_string() } else { format!("{name}_{count}") };
+            *count += 1;
+            g.scopes.push((unique, at));
+        }
+        let result = f();
+        self.0.borrow_mut().scopes.pop();
+        result
+    }
+
+    /// A name under the current scope.
+    pub fn path(&self, name: &str) -> String {
+        join(&self.0.borrow().scopes, name)
+    }
+
+    /// The variables made so far: paths, shapes and roles.
+    pub fn variables(&self) -> Vec<Variable> {
+        self.0.borrow().variables.clone()
+    }
+
+    /// The node that reads a variable, by its index in [`Graph::variables`].
+    pub fn variable_node(&self, index: usize) -> Node {
+        let g = self.0.borrow();
+        let id = g.nodes.iter().position(|n| matches!(n.op, Op::Variable(v) if v == index));
+        drop(g);
+        Node { graph: self.clone(), id: id.expect("a variable is read by the node that made it") }
+    }
+
+    /// Freezes the graph with these named outputs, or returns the first error made while writing it.
+    pub fn model(&self, outputs: &[(&str, &Node)]) -> Result<Model> {
+        let g = self.0.borrow();
+        if let Some(error) = g.errors.first() {
+            return Err(error.clone());
+        }
+        for (i, (name, _)) in outputs.iter().enumerate() {
+            if outputs[..i].iter().any(|(n, _)| n == name) {
+                return Err(GraphError::Duplicate { what: "output", name: (*name).into() });
+            }
+        }
+        Ok(Model::new(&g, outputs.iter().map(|(n, o)| ((*n).to_string(), o.id)).collect()))
+    }
+
+    pub(crate) fn push(
+        &self,
+        op: Op,
+        inputs: Vec<NodeId>,
+        shape: Shape,
+        kind: Kind,
+        at: &'static Location<'static>,
+    ) -> Node {
+        let path = self.path("");
+        let mut g = self.0.borrow_mut();
+        g.nodes.push(Entry { op, inputs, shape, kind, path: path.into(), at });
+        let id = g.nodes.len() - 1;
+        drop(g);
+        Node { graph: self.clone(), id }
+    }
+}
+
+fn join(scopes: &[(String, &'static Location<'static>)], name: &str) -> String {
+    let mut path = String::new();
+    for part in scopes.iter().map(|s| s.0.as_str()).chain((!name.is_empty()).then_some(name)) {
+        if !path.is_empty() {
+            path.push('/');
+        }
+        path.push_str(part);
+    }
+    path
+}

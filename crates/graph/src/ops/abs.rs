@@ -1,0 +1,30 @@
+//! Absolute value, `y = |x|`; its derivative at 0 is 0.
+
+use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError};
+use crate::Node;
+use gradus_kernels::Unary;
+use gradus_tensor::Shape;
+
+/// Absolute value, `y = |x|`; its derivative at 0 is 0.
+#[derive(Clone, Debug)]
+pub struct Abs;
+
+impl OpDef for Abs {
+    const NAME: &'static str = "abs";
+
+    fn shape(&self, x: &[&Shape]) -> Result<Shape, ShapeError> {
+        Ok(x[0].clone())
+    }
+
+    fn grad(&self, x: &[Node], _y: &Node, dy: &Node) -> Grads {
+        vec![Grad::Flow(dy * x[0].sign())]
+    }
+
+    fn kernel(&self, _x: &[Vec<usize>], _y: &[usize]) -> Kernel {
+        Kernel::map1(|x| x.unary(Unary::Abs))
+    }
+
+    fn cases() -> Vec<Case> {
+        vec![Case::new(Abs, [[2, 3].into()]).avoiding(0.0), Case::new(Abs, [Shape::batched(&[5])]).avoiding(0.0)]
+    }
+}

@@ -1,0 +1,40 @@
+//! Limits to an interval, `y = min(max(x, low), high)`; the derivative at a bound is 0.
+
+use crate::Node;
+use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError};
+use gradus_tensor::Shape;
+
+/// Limits to an interval.
+#[derive(Clone, Debug)]
+pub struct Clamp {
+    /// The lower bound.
+    pub low: f64,
+    /// The upper bound.
+    pub high: f64,
+}
+
+impl OpDef for Clamp {
+    const NAME: &'static str = "clamp";
+
+    fn shape(&self, x: &[&Shape]) -> Result<Shape, ShapeError> {
+        if self.low <= self.high {
+            Ok(x[0].clone())
+        } else {
+            let bounds = format!("low {} and high {}", self.low, self.high);
+            Err(ShapeError::new("low ≤ high", bounds, "swap the bounds"))
+        }
+    }
+
+    fn grad(&self, x: &[Node], _y: &Node, dy: &Node) -> Grads {
+        vec![Grad::Flow(dy * x[0].gt(self.low) * x[0].lt(self.high))]
+    }
+
+    fn kernel(&self, _x: &[Vec<usize>], _y: &[usize]) -> Kernel {
+        Kernel::map1(|x| x.max(&x.constant(self.low)).min(&x.constant(self.high)))
+    }
+
+    fn cases() -> Vec<Case> {
+        let clamp = Clamp { low: -1.0, high: 0.5 };
+        vec![Case::new(clamp, [Shape::batched(&[5])]).avoiding(-1.0).avoiding(0.5).first_order()]
+    }
+}

@@ -1,0 +1,65 @@
+//! Comparisons of two numbers, 1 or 0, with broadcasting.
+
+use crate::Node;
+use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError, broadcast};
+use gradus_kernels::Binary;
+use gradus_tensor::Shape;
+
+/// Which comparison.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Comparison {
+    /// a = b
+    Equal,
+    /// a ≠ b
+    NotEqual,
+    /// a < b
+    Less,
+    /// a ≤ b
+    LessOrEqual,
+    /// a > b
+    Greater,
+    /// a ≥ b
+    GreaterOrEqual,
+}
+
+/// A comparison, 1 where it holds and 0 elsewhere, with broadcasting.
+#[derive(Clone, Debug)]
+pub struct Compare {
+    /// Which comparison.
+    pub relation: Comparison,
+}
+
+impl OpDef for Compare {
+    const NAME: &'static str = "compare";
+
+    fn shape(&self, x: &[&Shape]) -> Result<Shape, ShapeError> {
+        broadcast(x[0], x[1])
+    }
+
+    fn grad(&self, _x: &[Node], _y: &Node, _dy: &Node) -> Grads {
+        let stop = Grad::Stop("a comparison is piecewise constant");
+        vec![stop.clone(), stop]
+    }
+
+    fn kernel(&self, _x: &[Vec<usize>], _y: &[usize]) -> Kernel {
+        let f = match self.relation {
+            Comparison::Equal => Binary::Eq,
+            Comparison::NotEqual => Binary::Ne,
+            Comparison::Less => Binary::Lt,
+            Comparison::LessOrEqual => Binary::Le,
+            Comparison::Greater => Binary::Gt,
+            Comparison::GreaterOrEqual => Binary::Ge,
+        };
+        Kernel::map2(|a, b| a.binary(f, b))
+    }
+
+    fn cases() -> Vec<Case> {
+        use Comparison::{Equal, Greater, GreaterOrEqual, Less, LessOrEqual, NotEqual};
+        [Equal, NotEqual, Less, LessOrEqual, Greater, GreaterOrEqual]
+            .into_iter()
+            .map(|relation| {
+                Case::new(Compare { relation }, [Shape::batched(&[7]), [7].into()]).index(0, 3).index(1, 3).first_order()
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,59 @@
+//! Values one after the other along an axis.
+
+use crate::Node;
+use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError};
+use gradus_tensor::{Dim, Shape};
+
+/// All inputs one after the other along an axis of fixed size; the other axes agree.
+#[derive(Clone, Debug)]
+pub struct Concat {
+    /// The axis.
+    pub axis: usize,
+}
+
+impl OpDef for Concat {
+    const NAME: &'static str = "concat";
+
+    fn shape(&self, x: &[&Shape]) -> Result<Shape, ShapeError> {
+        let received = || x.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        let Some(first) = x.first().filter(|s| self.axis < s.rank()) else {
+            return Err(ShapeError::new(format!("values with an axis {}", self.axis), received(), "choose an existing axis"));
+        };
+        let mut total = 0;
+        for shape in x {
+            let others = |s: &Shape| s.dims().iter().enumerate().filter(|(i, _)| *i != self.axis).map(|d| *d.1).collect::<Vec<_>>();
+            match shape.dims().get(self.axis) {
+                Some(Dim::Fixed(n)) if others(shape) == others(first) => total += n,
+                _ => {
+                    let expected = format!("shapes that differ only along axis {}, of fixed size", self.axis);
+                    return Err(ShapeError::new(expected, received(), "make the other axes agree"));
+                }
+            }
+        }
+        let mut dims = first.dims().to_vec();
+        dims[self.axis] = Dim::Fixed(total);
+        Ok(Shape::new(dims))
+    }
+
+    fn grad(&self, x: &[Node], _y: &Node, dy: &Node) -> Grads {
+        let mut start = 0;
+        x.iter()
+            .map(|x| {
+                let Dim::Fixed(size) = x.shape().dims()[self.axis] else { unreachable!("checked by the shape rule") };
+                start += size;
+                Grad::Flow(dy.slice(self.axis as isize, start - size..start))
+            })
+            .collect()
+    }
+
+    fn kernel(&self, _x: &[Vec<usize>], _y: &[usize]) -> Kernel {
+        Kernel::Concat { axis: self.axis }
+    }
+
+    fn cases() -> Vec<Case> {
+        vec![
+            Case::new(Concat { axis: 1 }, [Shape::batched(&[3]), Shape::batched(&[1]), Shape::batched(&[4])]).first_order(),
+            Case::new(Concat { axis: 0 }, [[2, 3].into(), [1, 3].into()]).first_order(),
+        ]
+    }
+}

@@ -1,0 +1,30 @@
+//! Error function, `y = 2/√π ∫₀ˣ e^(-t²) dt`.
+
+use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError};
+use crate::Node;
+use gradus_kernels::Unary;
+use gradus_tensor::Shape;
+
+/// Error function, `y = 2/√π ∫₀ˣ e^(-t²) dt`.
+#[derive(Clone, Debug)]
+pub struct Erf;
+
+impl OpDef for Erf {
+    const NAME: &'static str = "erf";
+
+    fn shape(&self, x: &[&Shape]) -> Result<Shape, ShapeError> {
+        Ok(x[0].clone())
+    }
+
+    fn grad(&self, x: &[Node], _y: &Node, dy: &Node) -> Grads {
+        vec![Grad::Flow(dy * (-x[0].square()).exp() * std::f64::consts::FRAC_2_SQRT_PI)]
+    }
+
+    fn kernel(&self, _x: &[Vec<usize>], _y: &[usize]) -> Kernel {
+        Kernel::map1(|x| x.unary(Unary::Erf))
+    }
+
+    fn cases() -> Vec<Case> {
+        vec![Case::new(Erf, [[2, 3].into()]), Case::new(Erf, [Shape::batched(&[5])])]
+    }
+}

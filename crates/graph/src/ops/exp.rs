@@ -1,0 +1,29 @@
+//! Exponential, `y = eˣ`.
+
+use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError};
+use crate::Node;
+use gradus_tensor::Shape;
+
+/// Exponential, `y = eˣ`.
+#[derive(Clone, Debug)]
+pub struct Exp;
+
+impl OpDef for Exp {
+    const NAME: &'static str = "exp";
+
+    fn shape(&self, x: &[&Shape]) -> Result<Shape, ShapeError> {
+        Ok(x[0].clone())
+    }
+
+    fn grad(&self, _x: &[Node], y: &Node, dy: &Node) -> Grads {
+        vec![Grad::Flow(dy * y)]
+    }
+
+    fn kernel(&self, _x: &[Vec<usize>], _y: &[usize]) -> Kernel {
+        Kernel::map1(|x| x.exp())
+    }
+
+    fn cases() -> Vec<Case> {
+        vec![Case::new(Exp, [[2, 3].into()]), Case::new(Exp, [Shape::batched(&[5])])]
+    }
+}

@@ -1,0 +1,45 @@
+//! A value repeated along axes of size 1, by NumPy's broadcasting rules. No work: it is read with stride 0.
+
+use super::permute::contiguous;
+use crate::Node;
+use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError, broadcast};
+use gradus_tensor::Shape;
+
+/// A value broadcast to a shape.
+#[derive(Clone, Debug)]
+pub struct Expand {
+    /// The shape.
+    pub shape: Shape,
+}
+
+impl OpDef for Expand {
+    const NAME: &'static str = "expand";
+
+    fn shape(&self, x: &[&Shape]) -> Result<Shape, ShapeError> {
+        match broadcast(x[0], &self.shape) {
+            Ok(shape) if shape == self.shape => Ok(shape),
+            _ => {
+                let expected = format!("a shape that {} can be broadcast to", x[0]);
+                Err(ShapeError::new(expected, self.shape.to_string(), "only axes of size 1 can grow"))
+            }
+        }
+    }
+
+    fn grad(&self, x: &[Node], _y: &Node, dy: &Node) -> Grads {
+        vec![Grad::Flow(dy.sum_to(&x[0].shape()))]
+    }
+
+    fn kernel(&self, x: &[Vec<usize>], y: &[usize]) -> Kernel {
+        let missing = y.len() - x[0].len();
+        let strides = contiguous(&x[0]);
+        let stride = |i: usize| i.checked_sub(missing).map_or(0, |j| if x[0][j] == 1 { 0 } else { strides[j] });
+        Kernel::View { offset: 0, strides: (0..y.len()).map(stride).collect() }
+    }
+
+    fn cases() -> Vec<Case> {
+        vec![
+            Case::new(Expand { shape: Shape::batched(&[3, 2]) }, [[3, 1].into()]).first_order(),
+            Case::new(Expand { shape: [4, 3].into() }, [Shape::scalar()]).first_order(),
+        ]
+    }
+}

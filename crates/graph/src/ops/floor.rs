@@ -1,0 +1,30 @@
+//! Rounding down, `y = ⌊x⌋`.
+
+use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError};
+use crate::Node;
+use gradus_kernels::Unary;
+use gradus_tensor::Shape;
+
+/// Rounding down, `y = ⌊x⌋`.
+#[derive(Clone, Debug)]
+pub struct Floor;
+
+impl OpDef for Floor {
+    const NAME: &'static str = "floor";
+
+    fn shape(&self, x: &[&Shape]) -> Result<Shape, ShapeError> {
+        Ok(x[0].clone())
+    }
+
+    fn grad(&self, _x: &[Node], _y: &Node, _dy: &Node) -> Grads {
+        vec![Grad::Stop("rounding is piecewise constant")]
+    }
+
+    fn kernel(&self, _x: &[Vec<usize>], _y: &[usize]) -> Kernel {
+        Kernel::map1(|x| x.unary(Unary::Floor))
+    }
+
+    fn cases() -> Vec<Case> {
+        vec![Case::new(Floor, [[2, 3].into()]).avoiding(0.0).avoiding(1.0).avoiding(-1.0).first_order(), Case::new(Floor, [Shape::batched(&[5])]).avoiding(0.0).avoiding(1.0).avoiding(-1.0).first_order()]
+    }
+}

@@ -1,0 +1,35 @@
+//! Leaky rectifier, `y = x where x > 0, else slope·x`; its derivative at 0 is the slope. Maas et al. 2013.
+
+use crate::Node;
+use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError};
+use gradus_tensor::Shape;
+
+/// Leaky rectifier, `y = x where x > 0, else slope·x`.
+#[derive(Clone, Debug)]
+pub struct LeakyRelu {
+    /// The slope below 0.
+    pub slope: f64,
+}
+
+impl OpDef for LeakyRelu {
+    const NAME: &'static str = "leaky_relu";
+
+    fn shape(&self, x: &[&Shape]) -> Result<Shape, ShapeError> {
+        Ok(x[0].clone())
+    }
+
+    fn grad(&self, x: &[Node], _y: &Node, dy: &Node) -> Grads {
+        vec![Grad::Flow(dy * x[0].gt(0.0).select(1.0, self.slope))]
+    }
+
+    fn kernel(&self, _x: &[Vec<usize>], _y: &[usize]) -> Kernel {
+        Kernel::map1(|x| x.gt(0.0).select(x, &(x * self.slope)))
+    }
+
+    fn cases() -> Vec<Case> {
+        [0.01, 0.3, 1.5]
+            .into_iter()
+            .map(|slope| Case::new(LeakyRelu { slope }, [Shape::batched(&[3])]).avoiding(0.0).first_order())
+            .collect()
+    }
+}

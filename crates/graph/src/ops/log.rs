@@ -1,0 +1,30 @@
+//! Natural logarithm, `y = ln x`.
+
+use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError};
+use crate::Node;
+use gradus_kernels::Unary;
+use gradus_tensor::Shape;
+
+/// Natural logarithm, `y = ln x`.
+#[derive(Clone, Debug)]
+pub struct Log;
+
+impl OpDef for Log {
+    const NAME: &'static str = "log";
+
+    fn shape(&self, x: &[&Shape]) -> Result<Shape, ShapeError> {
+        Ok(x[0].clone())
+    }
+
+    fn grad(&self, x: &[Node], _y: &Node, dy: &Node) -> Grads {
+        vec![Grad::Flow(dy / &x[0])]
+    }
+
+    fn kernel(&self, _x: &[Vec<usize>], _y: &[usize]) -> Kernel {
+        Kernel::map1(|x| x.unary(Unary::Log))
+    }
+
+    fn cases() -> Vec<Case> {
+        vec![Case::new(Log, [[2, 3].into()]).within(0.2, 3.0), Case::new(Log, [Shape::batched(&[5])]).within(0.2, 3.0)]
+    }
+}

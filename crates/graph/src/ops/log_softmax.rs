@@ -1,0 +1,30 @@
+//! Logarithm of the softmax over the last axis, `y = x - m - ln Σ e^(x-m)` with m the row's maximum.
+
+use crate::Node;
+use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError};
+use gradus_tensor::Shape;
+
+/// Logarithm of the softmax over the last axis.
+#[derive(Clone, Debug)]
+pub struct LogSoftmax;
+
+impl OpDef for LogSoftmax {
+    const NAME: &'static str = "log_softmax";
+
+    fn shape(&self, x: &[&Shape]) -> Result<Shape, ShapeError> {
+        super::softmax::rows(x[0])
+    }
+
+    /// `dx = dy - eʸ·Σ dy`
+    fn grad(&self, _x: &[Node], y: &Node, dy: &Node) -> Grads {
+        vec![Grad::Flow(dy - y.exp() * dy.sum(-1))]
+    }
+
+    fn kernel(&self, _x: &[Vec<usize>], _y: &[usize]) -> Kernel {
+        Kernel::Softmax { log: true }
+    }
+
+    fn cases() -> Vec<Case> {
+        vec![Case::new(LogSoftmax, [Shape::batched(&[5])]), Case::new(LogSoftmax, [[2, 3, 4].into()])]
+    }
+}

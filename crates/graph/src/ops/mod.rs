@@ -1,0 +1,121 @@
+//! The ops: one file each, and one line each in the table below.
+
+use crate::Node;
+use crate::op::{Case, CustomOp, Grads, Kernel, Kind, OpDef, ShapeError};
+use gradus_tensor::Shape;
+use std::sync::Arc;
+
+macro_rules! ops {
+    ($($module:ident :: $Op:ident),* $(,)?) => {
+        $(pub(crate) mod $module; pub use $module::$Op;)*
+
+        /// Everything that a node can be.
+        #[derive(Clone, Debug)]
+        pub enum Op {
+            /// Input `i` of the model.
+            Input(usize),
+            /// Variable `i` of the model.
+            Variable(usize),
+            /// Flat vector `i` of the model: several variables as one.
+            Flat(usize),
+            /// Values laid out as flat vector `i`.
+            Pack(usize),
+            /// The number of training steps done so far.
+            Step,
+            /// What an op with a wrong shape leaves behind.
+            Poison,
+            /// An op of the user's own.
+            Custom(Arc<dyn CustomOp>),
+            $(#[doc = concat!("See [`", stringify!($Op), "`].")] $Op($Op)),*
+        }
+
+        $(impl From<$Op> for Op { fn from(op: $Op) -> Op { Op::$Op(op) } })*
+
+        impl Op {
+            /// The name in errors, dumps and documentation.
+            pub fn name(&self) -> &'static str {
+                match self {
+                    Op::Input(_) => "input",
+                    Op::Variable(_) => "variable",
+                    Op::Flat(_) => "flat",
+                    Op::Pack(_) => "pack",
+                    Op::Step => "step",
+                    Op::Poison => "poison",
+                    Op::Custom(op) => op.name(),
+                    $(Op::$Op(_) => $Op::NAME),*
+                }
+            }
+
+            /// The names of all ops in the table, in order.
+            pub fn names() -> &'static [&'static str] {
+                &[$($Op::NAME),*]
+            }
+
+            /// Every op's configurations for the checks.
+            pub fn cases() -> Vec<Case> {
+                let mut cases = vec![];
+                $(cases.extend($Op::cases());)*
+                cases
+            }
+
+            pub(crate) fn shape(&self, x: &[&Shape]) -> Result<Shape, ShapeError> {
+                match self {
+                    Op::Custom(op) => op.shape(x),
+                    $(Op::$Op(op) => op.shape(x),)*
+                    leaf => unreachable!("{} is made with its shape", leaf.name()),
+                }
+            }
+
+            pub(crate) fn kind(&self) -> Kind {
+                match self { $(Op::$Op(op) => op.kind(),)* _ => Kind::Real }
+            }
+
+            pub(crate) fn grad(&self, x: &[Node], y: &Node, dy: &Node) -> Grads {
+                match self {
+                    Op::Custom(op) => op.grad(x, y, dy),
+                    Op::Pack(_) => pack_grad(x, dy),
+                    $(Op::$Op(op) => op.grad(x, y, dy),)*
+                    _ => vec![],
+                }
+            }
+
+            pub(crate) fn kernel(&self, x: &[Vec<usize>], y: &[usize]) -> Option<Kernel> {
+                match self {
+                    Op::Custom(op) => Some(op.kernel(x, y)),
+                    $(Op::$Op(op) => Some(op.kernel(x, y)),)*
+                    _ => None,
+                }
+            }
+
+            /// The op with all its settings, as text: equal text means equal ops.
+            pub(crate) fn settings(&self) -> String {
+                match self { $(Op::$Op(op) => format!("{op:?}"),)* other => format!("{other:?}") }
+            }
+        }
+    };
+}
+
+ops! {
+    abs::Abs, add::Add, argmax::ArgMax, clamp::Clamp, compare::Compare, concat::Concat, count::Count, div::Div, elu::Elu,
+    erf::Erf, exp::Exp, expand::Expand, expm1::Expm1, fill::Fill, floor::Floor, gather::Gather, iota::Iota,
+    leaky_relu::LeakyRelu, log::Log, log1p::Log1p, log_softmax::LogSoftmax, matmul::MatMul, max::Max, maximum::Maximum,
+    minimum::Minimum, mul::Mul, neg::Neg, pad::Pad, permute::Permute, pow::Pow, random::Random, recip::Recip, reduce::Reduce,
+    relu::Relu, reshape::Reshape, rsqrt::Rsqrt, scatter_add::ScatterAdd, select::Select, sigmoid::Sigmoid, sign::Sign,
+    slice::Slice, softmax::Softmax, softplus::Softplus, sqrt::Sqrt, square::Square, stop_gradient::StopGradient, sub::Sub,
+    switch::Switch, tanh::Tanh,
+}
+
+pub use compare::Comparison;
+
+/// The gradient of a pack is each value's own part of it.
+fn pack_grad(x: &[Node], dy: &Node) -> Grads {
+    let mut start = 0;
+    x.iter()
+        .map(|x| {
+            let len = x.shape().len_at(1);
+            let part = dy.slice(0, start..start + len).reshape(x.shape());
+            start += crate::model::padded(len);
+            crate::op::Grad::Flow(part)
+        })
+        .collect()
+}

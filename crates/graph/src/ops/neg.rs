@@ -1,0 +1,29 @@
+//! Negation, `y = -x`.
+
+use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError};
+use crate::Node;
+use gradus_tensor::Shape;
+
+/// Negation, `y = -x`.
+#[derive(Clone, Debug)]
+pub struct Neg;
+
+impl OpDef for Neg {
+    const NAME: &'static str = "neg";
+
+    fn shape(&self, x: &[&Shape]) -> Result<Shape, ShapeError> {
+        Ok(x[0].clone())
+    }
+
+    fn grad(&self, _x: &[Node], _y: &Node, dy: &Node) -> Grads {
+        vec![Grad::Flow(-dy)]
+    }
+
+    fn kernel(&self, _x: &[Vec<usize>], _y: &[usize]) -> Kernel {
+        Kernel::map1(|x| -x)
+    }
+
+    fn cases() -> Vec<Case> {
+        vec![Case::new(Neg, [[2, 3].into()]), Case::new(Neg, [Shape::batched(&[5])])]
+    }
+}

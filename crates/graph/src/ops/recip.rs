@@ -1,0 +1,30 @@
+//! Reciprocal, `y = 1/x`.
+
+use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError};
+use crate::Node;
+use gradus_kernels::Unary;
+use gradus_tensor::Shape;
+
+/// Reciprocal, `y = 1/x`.
+#[derive(Clone, Debug)]
+pub struct Recip;
+
+impl OpDef for Recip {
+    const NAME: &'static str = "recip";
+
+    fn shape(&self, x: &[&Shape]) -> Result<Shape, ShapeError> {
+        Ok(x[0].clone())
+    }
+
+    fn grad(&self, _x: &[Node], y: &Node, dy: &Node) -> Grads {
+        vec![Grad::Flow(-(dy * y.square()))]
+    }
+
+    fn kernel(&self, _x: &[Vec<usize>], _y: &[usize]) -> Kernel {
+        Kernel::map1(|x| x.unary(Unary::Recip))
+    }
+
+    fn cases() -> Vec<Case> {
+        vec![Case::new(Recip, [[2, 3].into()]).within(0.3, 2.0), Case::new(Recip, [Shape::batched(&[5])]).within(0.3, 2.0)]
+    }
+}

@@ -1,0 +1,30 @@
+//! Reciprocal square root, `y = 1/√x`.
+
+use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError};
+use crate::Node;
+use gradus_kernels::Unary;
+use gradus_tensor::Shape;
+
+/// Reciprocal square root, `y = 1/√x`.
+#[derive(Clone, Debug)]
+pub struct Rsqrt;
+
+impl OpDef for Rsqrt {
+    const NAME: &'static str = "rsqrt";
+
+    fn shape(&self, x: &[&Shape]) -> Result<Shape, ShapeError> {
+        Ok(x[0].clone())
+    }
+
+    fn grad(&self, _x: &[Node], y: &Node, dy: &Node) -> Grads {
+        vec![Grad::Flow(dy * -0.5 * y * y.square())]
+    }
+
+    fn kernel(&self, _x: &[Vec<usize>], _y: &[usize]) -> Kernel {
+        Kernel::map1(|x| x.unary(Unary::Rsqrt))
+    }
+
+    fn cases() -> Vec<Case> {
+        vec![Case::new(Rsqrt, [[2, 3].into()]).within(0.2, 3.0), Case::new(Rsqrt, [Shape::batched(&[5])]).within(0.2, 3.0)]
+    }
+}

@@ -1,0 +1,29 @@
+//! Square, `y = x²`.
+
+use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError};
+use crate::Node;
+use gradus_tensor::Shape;
+
+/// Square, `y = x²`.
+#[derive(Clone, Debug)]
+pub struct Square;
+
+impl OpDef for Square {
+    const NAME: &'static str = "square";
+
+    fn shape(&self, x: &[&Shape]) -> Result<Shape, ShapeError> {
+        Ok(x[0].clone())
+    }
+
+    fn grad(&self, x: &[Node], _y: &Node, dy: &Node) -> Grads {
+        vec![Grad::Flow(dy * &x[0] * 2.0)]
+    }
+
+    fn kernel(&self, _x: &[Vec<usize>], _y: &[usize]) -> Kernel {
+        Kernel::map1(|x| x.square())
+    }
+
+    fn cases() -> Vec<Case> {
+        vec![Case::new(Square, [[2, 3].into()]), Case::new(Square, [Shape::batched(&[5])])]
+    }
+}

@@ -1,0 +1,33 @@
+//! Difference, `y = a - b`, with broadcasting.
+
+use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError, broadcast};
+use crate::Node;
+use gradus_tensor::Shape;
+
+/// Difference, `y = a - b`, with broadcasting.
+#[derive(Clone, Debug)]
+pub struct Sub;
+
+impl OpDef for Sub {
+    const NAME: &'static str = "sub";
+
+    fn shape(&self, x: &[&Shape]) -> Result<Shape, ShapeError> {
+        broadcast(x[0], x[1])
+    }
+
+    fn grad(&self, x: &[Node], _y: &Node, dy: &Node) -> Grads {
+        vec![Grad::Flow(dy.sum_to(&x[0].shape())), Grad::Flow((-dy).sum_to(&x[1].shape()))]
+    }
+
+    fn kernel(&self, _x: &[Vec<usize>], _y: &[usize]) -> Kernel {
+        Kernel::map2(|a, b| a - b)
+    }
+
+    fn cases() -> Vec<Case> {
+        vec![
+            Case::new(Sub, [[2, 3].into(), [2, 3].into()]).first_order(),
+            Case::new(Sub, [Shape::batched(&[4, 3]), [3].into()]).first_order(),
+            Case::new(Sub, [[4, 1].into(), Shape::batched(&[1, 3])]).first_order(),
+        ]
+    }
+}
