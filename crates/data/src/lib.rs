@@ -1,1 +1,27 @@
-//! Placeholder while the crate is laid out.
+//! From files to batches: readers, transforms, splits, checks and the loader.
+//!
+//! | read | for |
+//! |---|---|
+//! | [`dataset`] | [`Dataset`]: inputs and targets in memory, what everything else produces or consumes |
+//! | [`schema`] | [`Schema`]: what a model must remember of its training data to read other data the same way |
+//! | [`readers`] | [`Source`]: a recipe's `{ idx = {…} }`, `{ npz = {…} }`, `{ csv = {…} }`, … and one file per format |
+//! | [`locator`] | [`Locator`]: where relative paths are looked for |
+//! | [`transforms`] | [`Pipeline`]: min-max, z-score, one-hot; fitted on the training data, applied anywhere |
+//! | [`digest`] | SHA-256 of files |
+//! | [`error`] | [`DataError`]: everything that can go wrong here |
+
+pub mod dataset;
+pub mod digest;
+pub mod error;
+pub mod known;
+pub mod locator;
+pub mod readers;
+pub mod schema;
+pub mod transforms;
+
+pub use dataset::{Dataset, Target};
+pub use error::DataError;
+pub use locator::Locator;
+pub use readers::{Source, Task};
+pub use schema::{Column, Encoding, Schema, TargetSchema};
+pub use transforms::{FittedPipeline, Pipeline, Transform};

@@ -107,7 +107,7 @@ impl Format {
             let text = head.trim_ascii_start();
             if text.starts_with(b"version https://git-lfs") {
                 Format::LfsPointer
-            } else if text.starts_with(b"<") {
+            } else if matches!(text, [b'<', b'!' | b'?' | b'a'..=b'z' | b'A'..=b'Z', ..]) {
                 Format::Html
             } else if text.starts_with(b"{") || text.starts_with(b"[") {
                 Format::Json
@@ -185,7 +185,7 @@ mod tests {
 
     #[test]
     fn magics() {
-        let table: [(&[u8], Format); 12] = [
+        let table: [(&[u8], Format); 13] = [
             (b"\x1f\x8b\x08\0", Format::Gzip),
             (b"PK\x03\x04....", Format::Zip),
             (b"\0\0\x08\x03\0\0", Format::Idx),
@@ -193,6 +193,7 @@ mod tests {
             (b"\x08\x0a\x12\x07pytorch", Format::Onnx),
             (b"\x89HDF\r\n\x1a\n\0", Format::Hdf5),
             (b"<!DOCTYPE html>", Format::Html),
+            (b"<=50K, 39\n", Format::Text),
             (b"version https://git-lfs.github.com/spec/v1\n", Format::LfsPointer),
             (b"\x80\x04\x95", Format::Pickle),
             (b"  {\"a\": 1}", Format::Json),
