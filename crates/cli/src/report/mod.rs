@@ -1,0 +1,34 @@
+//! What a finished run looks like: one page for the browser, a few lines for the terminal.
+//!
+//! [`ReportData`] is plain data, filled by whoever ran the training; [`page`](fn@page) turns it into one self-contained HTML file
+//! with no scripts and no links to anything outside it, [`terminal`] into short plain text. Read in this order:
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`data`] | [`ReportData`] and its parts: all that a report is made from |
+//! | [`mod@page`] | the page: header, figures, sections in their order |
+//! | [`curves`] | loss and metrics over the epochs |
+//! | [`confusion`] | confusion matrix, scores per class, most frequent mix-ups |
+//! | [`regression`] | predicted against true values, residuals, the fitted curve over the data |
+//! | [`regions`] | decision regions of a classifier of two features |
+//! | [`tables`] | figures, layers, settings, environment |
+//! | [`scale`], [`svg`] | the chart toolkit: scales, ticks, numbers in words; shapes, axes, lines, dots |
+//! | [`terminal`] | summary and per-class tables in plain text, sparklines |
+
+pub mod confusion;
+pub mod curves;
+pub mod data;
+pub mod page;
+pub mod regions;
+pub mod regression;
+#[cfg(test)]
+mod samples;
+pub mod scale;
+pub mod svg;
+pub mod tables;
+pub mod terminal;
+#[cfg(test)]
+mod tests;
+
+pub use data::ReportData;
+pub use page::page;
