@@ -5,8 +5,10 @@
 //! | [`Graph`], [`Node`] | writing a model: inputs, variables, operators, scopes |
 //! | [`op`] | what an op is |
 //! | [`ops`] | all ops, one file each |
+//! | [`Engine`], [`State`] | compiling a model and running it |
 //! | [`GraphError`] | what can be wrong, with the user's line |
 
+mod arena;
 mod autodiff;
 mod dump;
 mod error;
@@ -16,6 +18,10 @@ mod model;
 mod node;
 pub mod op;
 pub mod ops;
+mod passes;
+mod plan;
+mod program;
+mod state;
 
 pub use error::GraphError;
 pub use gradus_kernels::Random;
@@ -25,3 +31,5 @@ pub use model::{Entry, InputSpec, Model, NodeId, Role, Variable};
 pub use node::{Axes, IntoNode, Node};
 pub use op::{CustomOp, Grad, Grads, Kernel, Kind, OpDef, ShapeError};
 pub use ops::Op;
+pub use program::{Engine, Halt, Mode, Request, RunError};
+pub use state::State;

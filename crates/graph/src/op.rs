@@ -60,12 +60,12 @@ pub enum Kernel {
         /// Divide by the number of elements combined.
         mean: bool,
     },
-    /// The elements of input 0, seen with other strides: no work. Element (i₀, i₁, …) is at `offset + Σ iₖ·strides[k]`.
+    /// The elements of input 0, seen from elsewhere: no work.
     View {
-        /// The first element, counted in the contiguous input.
-        offset: usize,
-        /// One stride for each output dimension, counted in the contiguous input.
-        strides: Vec<usize>,
+        /// For each axis of the output: the axis of the input that it walks and in which steps, or none where it repeats.
+        axes: Vec<Option<(usize, usize)>>,
+        /// For each axis of the input, where it starts.
+        start: Vec<usize>,
     },
     /// The same elements in the same order under another shape: no work.
     Reshape,

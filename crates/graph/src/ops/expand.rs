@@ -1,6 +1,5 @@
 //! A value repeated along axes of size 1, by NumPy's broadcasting rules. No work: it is read with stride 0.
 
-use super::permute::contiguous;
 use crate::Node;
 use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError, broadcast};
 use gradus_tensor::Shape;
@@ -31,9 +30,8 @@ impl OpDef for Expand {
 
     fn kernel(&self, x: &[Vec<usize>], y: &[usize]) -> Kernel {
         let missing = y.len() - x[0].len();
-        let strides = contiguous(&x[0]);
-        let stride = |i: usize| i.checked_sub(missing).map_or(0, |j| if x[0][j] == 1 { 0 } else { strides[j] });
-        Kernel::View { offset: 0, strides: (0..y.len()).map(stride).collect() }
+        let axis = |i: usize| i.checked_sub(missing).filter(|&j| x[0][j] == y[i]).map(|j| (j, 1));
+        Kernel::View { axes: (0..y.len()).map(axis).collect(), start: vec![0; x[0].len()] }
     }
 
     fn cases() -> Vec<Case> {

@@ -89,7 +89,11 @@ macro_rules! ops {
 
             /// The op with all its settings, as text: equal text means equal ops.
             pub(crate) fn settings(&self) -> String {
-                match self { $(Op::$Op(op) => format!("{op:?}"),)* other => format!("{other:?}") }
+                match self {
+                    Op::Custom(op) => format!("{op:?} at {:p}", Arc::as_ptr(op)),
+                    $(Op::$Op(op) => format!("{op:?}"),)*
+                    leaf => format!("{leaf:?}"),
+                }
             }
         }
     };
@@ -118,4 +122,13 @@ fn pack_grad(x: &[Node], dy: &Node) -> Grads {
             crate::op::Grad::Flow(part)
         })
         .collect()
+}
+
+/// Row-major strides.
+pub(crate) fn contiguous(sizes: &[usize]) -> Vec<usize> {
+    let mut strides = vec![1; sizes.len()];
+    for i in (1..sizes.len()).rev() {
+        strides[i - 1] = strides[i] * sizes[i];
+    }
+    strides
 }

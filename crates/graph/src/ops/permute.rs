@@ -33,8 +33,7 @@ impl OpDef for Permute {
     }
 
     fn kernel(&self, x: &[Vec<usize>], _y: &[usize]) -> Kernel {
-        let strides = contiguous(&x[0]);
-        Kernel::View { offset: 0, strides: self.order.iter().map(|&a| strides[a]).collect() }
+        Kernel::View { axes: self.order.iter().map(|&a| Some((a, 1))).collect(), start: vec![0; x[0].len()] }
     }
 
     fn cases() -> Vec<Case> {
@@ -43,13 +42,4 @@ impl OpDef for Permute {
             Case::new(Permute { order: vec![2, 0, 1] }, [[2, 3, 4].into()]).first_order(),
         ]
     }
-}
-
-/// Row-major strides.
-pub(crate) fn contiguous(sizes: &[usize]) -> Vec<usize> {
-    let mut strides = vec![1; sizes.len()];
-    for i in (1..sizes.len()).rev() {
-        strides[i - 1] = strides[i] * sizes[i];
-    }
-    strides
 }

@@ -1,6 +1,5 @@
 //! A part of a value: along an axis every `step`-th element from `start` up to `stop`. No work: it is read with other strides.
 
-use super::permute::contiguous;
 use crate::Node;
 use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError};
 use gradus_tensor::{Dim, Shape};
@@ -45,10 +44,10 @@ impl OpDef for Slice {
     }
 
     fn kernel(&self, x: &[Vec<usize>], _y: &[usize]) -> Kernel {
-        let mut strides = contiguous(&x[0]);
-        let offset = self.start * strides[self.axis];
-        strides[self.axis] *= self.step;
-        Kernel::View { offset, strides }
+        let mut start = vec![0; x[0].len()];
+        start[self.axis] = self.start;
+        let step = |axis: usize| if axis == self.axis { self.step } else { 1 };
+        Kernel::View { axes: (0..x[0].len()).map(|a| Some((a, step(a)))).collect(), start }
     }
 
     fn cases() -> Vec<Case> {
