@@ -82,9 +82,9 @@ pub struct Score {
 pub struct Curve {
     /// `loss` or a metric's name.
     pub metric: String,
-    /// On the training data, one point per check.
+    /// On the training data, one point per check, in ascending order of epoch.
     pub train: Vec<Point>,
-    /// On the validation data, one point per check.
+    /// On the validation data, one point per check, in ascending order of epoch.
     pub valid: Vec<Point>,
 }
 

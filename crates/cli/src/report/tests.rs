@@ -12,7 +12,13 @@ use super::{page, samples, terminal};
 fn sound(name: &str, data: &ReportData) -> String {
     let html = page(data);
     if let Some(folder) = std::env::var_os("GRADUS_REPORT_SAMPLES") {
-        std::fs::write(std::path::Path::new(&folder).join(name).with_extension("html"), &html).unwrap();
+        let path = std::path::Path::new(&folder).join(name);
+        std::fs::write(path.with_extension("html"), &html).unwrap();
+        let mut text = terminal::summary(data, 80);
+        if let Some(Evaluation::Classes { names, matrix, .. }) = &data.evaluation {
+            text.push_str(&terminal::per_class(matrix, names, 80));
+        }
+        std::fs::write(path.with_extension("txt"), text).unwrap();
     }
     let body = html.strip_prefix("<!DOCTYPE html>\n").expect("a document type");
     let tree = roxmltree::Document::parse(body).unwrap_or_else(|error| panic!("{name}: {error}"));
