@@ -7,21 +7,30 @@
 //! | [`readers`] | [`Source`]: a recipe's `{ idx = {…} }`, `{ npz = {…} }`, `{ csv = {…} }`, … and one file per format |
 //! | [`locator`] | [`Locator`]: where relative paths are looked for |
 //! | [`transforms`] | [`Pipeline`]: min-max, z-score, one-hot; fitted on the training data, applied anywhere |
+//! | [`split`] | parts held out for validation and test |
+//! | [`check`] | checks before training |
+//! | [`loader`] | [`Loader`]: shuffled batches, gathered ahead of training |
+//! | [`known`] | data sets that are known by name, and how to get them |
 //! | [`digest`] | SHA-256 of files |
 //! | [`error`] | [`DataError`]: everything that can go wrong here |
 
+pub mod check;
 pub mod dataset;
 pub mod digest;
 pub mod error;
 pub mod known;
+pub mod loader;
 pub mod locator;
 pub mod readers;
 pub mod schema;
+pub mod split;
 pub mod transforms;
 
 pub use dataset::{Dataset, Target};
 pub use error::DataError;
+pub use loader::{Chunk, Loader, LoaderMode, LoaderOptions};
 pub use locator::Locator;
 pub use readers::{Source, Task};
 pub use schema::{Column, Encoding, Schema, TargetSchema};
+pub use split::{Holdout, hold_out};
 pub use transforms::{FittedPipeline, Pipeline, Transform};
