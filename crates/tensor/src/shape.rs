@@ -36,6 +36,21 @@ impl Dim {
             Dim::Batch(_) => None,
         }
     }
+
+    /// The product of two dimensions; none if both depend on the batch.
+    ///
+    /// ```
+    /// use gradus_tensor::Dim;
+    /// assert_eq!(Dim::Batch(2).times(Dim::Fixed(5)), Some(Dim::Batch(10)));
+    /// assert_eq!(Dim::Batch(2).times(Dim::Batch(1)), None);
+    /// ```
+    pub fn times(self, other: Dim) -> Option<Dim> {
+        match (self, other) {
+            (Dim::Fixed(a), Dim::Fixed(b)) => Some(Dim::Fixed(a * b)),
+            (Dim::Fixed(a), Dim::Batch(b)) | (Dim::Batch(a), Dim::Fixed(b)) => Some(Dim::Batch(a * b)),
+            (Dim::Batch(_), Dim::Batch(_)) => None,
+        }
+    }
 }
 
 impl From<usize> for Dim {
