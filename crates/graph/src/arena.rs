@@ -46,8 +46,9 @@ pub(crate) fn lives<T>(instrs: &mut [Instr<T>], buffers: usize, unit: usize) -> 
     lives
 }
 
-/// Writes results over inputs that end with the same instruction, where element meets element.
-pub(crate) fn share_in_place<T>(instrs: &mut [Instr<T>], lives: &mut [Life], unit: usize) {
+/// Writes results over inputs that end with the same instruction, where element meets element. Returns the buffer that each
+/// buffer has become.
+pub(crate) fn share_in_place<T>(instrs: &mut [Instr<T>], lives: &mut [Life], unit: usize) -> Vec<usize> {
     let mut merged: HashMap<usize, usize> = HashMap::new();
     let find = |merged: &HashMap<usize, usize>, mut b: usize| {
         while let Some(&next) = merged.get(&b) {
@@ -71,11 +72,7 @@ pub(crate) fn share_in_place<T>(instrs: &mut [Instr<T>], lives: &mut [Life], uni
             }
         }
     }
-    for instr in instrs {
-        for loc in locs(instr).into_iter().filter(|l| l.space == Space::Arena) {
-            loc.offset = find(&merged, loc.offset / unit) * unit + loc.offset % unit;
-        }
-    }
+    (0..lives.len()).map(|b| find(&merged, b)).collect()
 }
 
 /// Pairs of an input and a result that may be the same place.

@@ -259,14 +259,10 @@ impl Node {
     #[track_caller]
     pub fn matmul(&self, other: &Node) -> Node {
         let (a, b) = (self.shape(), other.shape());
-        if a.rank() > 2 && b.rank() == 2 && a.dims()[1..].iter().all(|d| d.fixed().is_some()) {
+        let (leading, last) = a.dims().split_at(a.rank().saturating_sub(1));
+        let rows = leading.iter().try_fold(Dim::Fixed(1), |rows, &d| rows.times(d));
+        if let (Some(rows), true) = (rows, leading.len() > 1 && b.rank() == 2) {
             // One product of all rows instead of a batch of products.
-            let (leading, last) = a.dims().split_at(a.rank() - 1);
-            let rows = leading[1..].iter().fold(leading[0], |rows, d| match (rows, d.fixed()) {
-                (Dim::Batch(k), Some(n)) => Dim::Batch(k * n),
-                (Dim::Fixed(k), Some(n)) => Dim::Fixed(k * n),
-                (rows, None) => rows,
-            });
             let y = self.reshape(vec![rows, last[0]]).product(other);
             return if y.is_poisoned() { y } else { y.reshape([leading, &b.dims()[1..]].concat()) };
         }
@@ -281,13 +277,19 @@ impl Node {
     /// Sum over axes, which stay with size 1.
     #[track_caller]
     pub fn sum(&self, axes: impl Axes) -> Node {
-        self.with_axes(&axes.axes(), |axes| self.graph.apply(ops::Reduce { axes, mean: false }, &[self]))
+        match self.resolve(&axes.axes()) {
+            Ok(axes) => self.graph.apply(ops::Reduce { axes, mean: false }, &[self]),
+            Err(poisoned) => poisoned,
+        }
     }
 
     /// Mean over axes, which stay with size 1.
     #[track_caller]
     pub fn mean(&self, axes: impl Axes) -> Node {
-        self.with_axes(&axes.axes(), |axes| self.graph.apply(ops::Reduce { axes, mean: true }, &[self]))
+        match self.resolve(&axes.axes()) {
+            Ok(axes) => self.graph.apply(ops::Reduce { axes, mean: true }, &[self]),
+            Err(poisoned) => poisoned,
+        }
     }
 
     /// Biased variance over axes, which stay with size 1.
@@ -297,22 +299,51 @@ impl Node {
         (self - self.mean(&axes[..])).square().mean(&axes[..])
     }
 
-    /// The largest element along an axis, which stays with size 1.
+    /// The largest element over axes, which stay with size 1. The gradient goes to the first of several equal ones.
     #[track_caller]
-    pub fn max(&self, axis: isize) -> Node {
-        self.with_axes(&[axis], |axes| self.graph.apply(ops::Max { axis: axes[0] }, &[self]))
+    pub fn max(&self, axes: impl Axes) -> Node {
+        let axes = match self.resolve(&axes.axes()) {
+            Ok(axes) => axes,
+            Err(poisoned) => return poisoned,
+        };
+        if let [axis] = axes[..] {
+            return self.graph.apply(ops::Max { axis }, &[self]);
+        }
+        // Several axes are brought to the end and taken as one.
+        let dims = self.shape().dims().to_vec();
+        let rest: Vec<usize> = (0..dims.len()).filter(|a| !axes.contains(a)).collect();
+        let Some(run) = axes.iter().try_fold(Dim::Fixed(1), |run, &a| run.times(dims[a])) else {
+            let error = ShapeError::new(
+                "at most one axis of batch size",
+                self.shape().to_string(),
+                "reduce one axis after the other",
+            );
+            return self.graph.refuse("max", error);
+        };
+        let flat: Vec<Dim> = rest.iter().map(|&a| dims[a]).chain([run]).collect();
+        let kept: Vec<Dim> = (0..dims.len()).map(|a| if axes.contains(&a) { Dim::Fixed(1) } else { dims[a] }).collect();
+        let last = rest.len();
+        self.permute([rest, axes].concat()).reshape(flat).graph_max(last).reshape(kept)
     }
 
-    /// The smallest element along an axis, which stays with size 1.
     #[track_caller]
-    pub fn min(&self, axis: isize) -> Node {
-        -(-self).max(axis)
+    fn graph_max(&self, axis: usize) -> Node {
+        self.graph.apply(ops::Max { axis }, &[self])
+    }
+
+    /// The smallest element over axes, which stay with size 1.
+    #[track_caller]
+    pub fn min(&self, axes: impl Axes) -> Node {
+        -(-self).max(axes)
     }
 
     /// The index of the largest element along an axis, which stays with size 1.
     #[track_caller]
     pub fn argmax(&self, axis: isize) -> Node {
-        self.with_axes(&[axis], |axes| self.graph.apply(ops::ArgMax { axis: axes[0] }, &[self]))
+        match self.resolve(&[axis]) {
+            Ok(axes) => self.graph.apply(ops::ArgMax { axis: axes[0] }, &[self]),
+            Err(poisoned) => poisoned,
+        }
     }
 
     /// The sum of all elements, a single number.
@@ -332,11 +363,14 @@ impl Node {
     /// Drops an axis of size 1.
     #[track_caller]
     pub fn squeeze(&self, axis: isize) -> Node {
-        self.with_axes(&[axis], |axes| {
-            let mut dims = self.shape().dims().to_vec();
-            dims.remove(axes[0]);
-            self.reshape(dims)
-        })
+        match self.resolve(&[axis]) {
+            Ok(axes) => {
+                let mut dims = self.shape().dims().to_vec();
+                dims.remove(axes[0]);
+                self.reshape(dims)
+            }
+            Err(poisoned) => poisoned,
+        }
     }
 
     /// Adds an axis of size 1 before axis `axis`.
@@ -358,7 +392,7 @@ impl Node {
     pub fn flatten(&self) -> Node {
         let shape = self.shape();
         let Some((first, rest)) = shape.dims().split_first() else { return self.clone() };
-        let Some(features) = rest.iter().map(|d| d.fixed()).product::<Option<usize>>() else {
+        let Some(Dim::Fixed(features)) = rest.iter().try_fold(Dim::Fixed(1), |n, &d| n.times(d)) else {
             let error = ShapeError::new("fixed sizes after the first axis", shape.to_string(), "reshape it instead");
             return self.graph.refuse("flatten", error);
         };
@@ -413,9 +447,12 @@ impl Node {
     /// Every `step`-th element of a range along an axis of fixed size.
     #[track_caller]
     pub fn slice_step(&self, axis: isize, range: Range<usize>, step: usize) -> Node {
-        self.with_axes(&[axis], |axes| {
-            self.graph.apply(ops::Slice { axis: axes[0], start: range.start, stop: range.end, step }, &[self])
-        })
+        match self.resolve(&[axis]) {
+            Ok(axes) => {
+                self.graph.apply(ops::Slice { axis: axes[0], start: range.start, stop: range.end, step }, &[self])
+            }
+            Err(poisoned) => poisoned,
+        }
     }
 
     /// A border of a constant along an axis of fixed size.
@@ -424,7 +461,10 @@ impl Node {
         if before == 0 && after == 0 {
             return self.clone();
         }
-        self.with_axes(&[axis], |axes| self.graph.apply(ops::Pad { axis: axes[0], before, after, value }, &[self]))
+        match self.resolve(&[axis]) {
+            Ok(axes) => self.graph.apply(ops::Pad { axis: axes[0], before, after, value }, &[self]),
+            Err(poisoned) => poisoned,
+        }
     }
 
     /// `step - 1` zeros between neighbours along an axis.
@@ -445,13 +485,19 @@ impl Node {
     /// Values one after the other along an axis of fixed size.
     #[track_caller]
     pub fn concat(values: &[&Node], axis: isize) -> Node {
-        values[0].with_axes(&[axis], |axes| values[0].graph.apply(ops::Concat { axis: axes[0] }, values))
+        match values[0].resolve(&[axis]) {
+            Ok(axes) => values[0].graph.apply(ops::Concat { axis: axes[0] }, values),
+            Err(poisoned) => poisoned,
+        }
     }
 
     /// Slices along an axis, chosen by whole numbers: `table: [V, D], index: [B, T] -> [B, T, D]` for axis 0.
     #[track_caller]
     pub fn gather(&self, axis: isize, index: &Node) -> Node {
-        self.with_axes(&[axis], |axes| self.graph.apply(ops::Gather { axis: axes[0] }, &[self, index]))
+        match self.resolve(&[axis]) {
+            Ok(axes) => self.graph.apply(ops::Gather { axis: axes[0] }, &[self, index]),
+            Err(poisoned) => poisoned,
+        }
     }
 
     /// Slices added up at the places that `index` names along a new axis of this size: the reverse of [`Node::gather`].
@@ -482,13 +528,13 @@ impl Node {
         x[0].graph.apply(Op::Custom(Arc::new(op)), x)
     }
 
-    /// Calls `f` with the axes counted from 0, or reports one that does not exist.
+    /// The axes counted from 0 in ascending order, or the poisoned node that reports one that does not exist.
     #[track_caller]
-    fn with_axes(&self, axes: &[isize], f: impl FnOnce(Vec<usize>) -> Node) -> Node {
-        let shape = self.shape();
+    fn resolve(&self, axes: &[isize]) -> Result<Vec<usize>, Node> {
         if self.is_poisoned() {
-            return self.clone();
+            return Err(self.clone());
         }
+        let shape = self.shape();
         let rank = shape.rank() as isize;
         let mut resolved = vec![];
         for &axis in axes {
@@ -499,13 +545,13 @@ impl Node {
                     format!("axis {axis} of {shape}"),
                     "choose an existing axis",
                 );
-                return self.graph.refuse("axis", error);
+                return Err(self.graph.refuse("axis", error));
             }
             resolved.push(from_start as usize);
         }
         resolved.sort_unstable();
         resolved.dedup();
-        f(resolved)
+        Ok(resolved)
     }
 }
 

@@ -648,11 +648,11 @@ impl<T: Real> Planner<'_, T> {
                 (life.first, life.last) = (0, end);
             }
         }
-        crate::arena::share_in_place(&mut self.instrs, &mut lives, BUFFER);
+        let homes = crate::arena::share_in_place(&mut self.instrs, &mut lives, BUFFER);
         let (offsets, arena) = crate::arena::assign(&lives);
         let place = |loc: &mut Loc| {
             if loc.space == Space::Arena {
-                loc.offset = offsets[loc.offset / BUFFER] + loc.offset % BUFFER;
+                loc.offset = offsets[homes[loc.offset / BUFFER]] + loc.offset % BUFFER;
             }
         };
         self.instrs.iter_mut().for_each(|i| crate::arena::locs(i).into_iter().for_each(place));
