@@ -98,6 +98,31 @@ pub enum DataError {
         /// What it must be.
         expected: String,
     },
+    /// A known data set's file is not what it should be.
+    #[error(
+        "{from} is not {file} of the known set: its contents have the SHA-256 {received}, but {expected} was expected; it is \
+         another edition, or damaged; nothing was stored"
+    )]
+    Checksum {
+        /// The file of the set.
+        file: String,
+        /// Where it was taken from.
+        from: String,
+        /// The SHA-256 that was expected.
+        expected: String,
+        /// The SHA-256 of what came.
+        received: String,
+    },
+    /// A known data set's file could not be fetched.
+    #[error("cannot fetch {file}:{}\n{help}", reasons(.tried))]
+    Fetch {
+        /// The file of the set.
+        file: String,
+        /// Every address and why it failed.
+        tried: Vec<(String, String)>,
+        /// What to do.
+        help: String,
+    },
     /// The data cannot be trained on.
     #[error("{problem}; {help}")]
     Unfit {
@@ -134,6 +159,10 @@ fn places(looked: &[PathBuf]) -> String {
         let _ = write!(text, "\n  {}", place.display());
     }
     text
+}
+
+fn reasons(tried: &[(String, String)]) -> String {
+    tried.iter().map(|(address, reason)| format!("\n  {address}: {reason}")).collect()
 }
 
 fn in_column(name: &Option<String>) -> String {

@@ -11,6 +11,7 @@
 //! | [`check`] | checks before training |
 //! | [`loader`] | [`Loader`]: shuffled batches, gathered ahead of training |
 //! | [`known`] | data sets that are known by name, and how to get them |
+//! | [`report`] | [`check_file`](report::check_file): what any file holds |
 //! | [`digest`] | SHA-256 of files |
 //! | [`error`] | [`DataError`]: everything that can go wrong here |
 
@@ -22,6 +23,7 @@ pub mod known;
 pub mod loader;
 pub mod locator;
 pub mod readers;
+pub mod report;
 pub mod schema;
 pub mod split;
 pub mod transforms;
@@ -31,6 +33,7 @@ pub use error::DataError;
 pub use loader::{Chunk, Loader, LoaderMode, LoaderOptions};
 pub use locator::Locator;
 pub use readers::{Source, Task};
+pub use report::{ArrayReport, FileReport, check_file};
 pub use schema::{Column, Encoding, Schema, TargetSchema};
 pub use split::{Holdout, hold_out};
 pub use transforms::{FittedPipeline, Pipeline, Transform};

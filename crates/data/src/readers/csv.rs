@@ -4,16 +4,19 @@
 //! becomes one feature per category. Categories, fill-in values and classes are taken from the training data and kept in the
 //! [`Schema`], so that other files are read alike.
 
-use super::Task;
 use super::table::{Dialect, Table};
+use super::{Stream, Task};
 use crate::dataset::{Dataset, Target, number_name};
 use crate::error::{DataError, list};
 use crate::locator::Locator;
+use crate::report::{ArrayReport, MOST_CLASSES};
 use crate::schema::{Column, Encoding, Schema, TargetSchema};
 use gradus_tensor::Tensor;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
+use std::io::Read;
+use std::path::Path;
 
 /// A column whose cells are text is made into categories by itself only up to so many of them.
 const AUTOMATIC_CATEGORIES: usize = 100;
@@ -432,6 +435,71 @@ fn plain_label(label: &str) -> String {
     match label.parse::<f64>() {
         Ok(x) if x.fract() == 0.0 && label.contains(['.', 'e', 'E']) => number_name(x),
         _ => label.to_string(),
+    }
+}
+
+/// A report on every column of a table whose options are not known: the delimiter is the one that makes most columns, and the
+/// first row is a header if it has no number where the next has one.
+pub(crate) fn report(path: &Path) -> Result<Vec<ArrayReport>, DataError> {
+    let mut source = Vec::new();
+    let file = path.display().to_string();
+    Stream::open(path)?.read_to_end(&mut source).map_err(|e| DataError::read(&file, e))?;
+    let parse =
+        |delimiter| Table::parse(source.clone(), file.clone(), &Dialect { delimiter, comment: None, skip_lines: 0 });
+    let comma = parse(b',');
+    let others = [b';', b'\t', b'|'].into_iter().filter_map(|delimiter| parse(delimiter).ok());
+    let wider = others.max_by_key(Table::width).filter(|table| table.width() > comma.as_ref().map_or(1, Table::width));
+    let table = wider.map_or(comma, Ok)?;
+    let number = |cell: &str| cell.parse::<f64>().is_ok();
+    let header = table.rows() > 1 && !table.row(0).any(number) && table.row(1).any(number);
+    let mut source = CsvSource { header, ..CsvSource::new(file) };
+    let mut names: Vec<String> = Vec::new();
+    for (i, name) in table.row(0).enumerate() {
+        let name = if header { name.to_string() } else { format!("c{i}") };
+        let used = names.contains(&name);
+        names.push(if used { format!("{name} (field {})", i + 1) } else { name });
+    }
+    source.columns = Some(names);
+    let view = View::new(&source, &table, header)?;
+    Ok((0..table.width()).map(|column| view.report(column)).collect())
+}
+
+impl View<'_> {
+    fn report(&self, column: usize) -> ArrayReport {
+        let rows = self.first..self.table.rows();
+        let (count, mut texts) = (rows.len(), BTreeMap::new());
+        let (mut missing, mut numbers) = (0, Vec::new());
+        for row in rows {
+            let cell = self.table.cell(row, column);
+            if self.is_missing(row, column) {
+                missing += 1;
+                continue;
+            }
+            numbers.extend(cell.parse::<f64>().ok());
+            if texts.len() <= MOST_CLASSES {
+                *texts.entry(cell).or_insert(0) += 1;
+            }
+        }
+        let name = &self.names[column];
+        if 2 * numbers.len() > count - missing {
+            let all_numbers = numbers.len() == count - missing;
+            let kind = if all_numbers {
+                "number".to_string()
+            } else {
+                format!("number (but {} text)", count - missing - numbers.len())
+            };
+            return ArrayReport {
+                shape: vec![count],
+                kind,
+                missing,
+                ..ArrayReport::of(name, &Tensor::vector(numbers))
+            };
+        }
+        let counted =
+            (texts.len() <= MOST_CLASSES).then(|| texts.into_iter().map(|(t, n)| (t.to_string(), n)).collect());
+        let (min, max, nan, infinite) = (None, None, 0, 0);
+        let (shape, kind) = (vec![count], "text".to_string());
+        ArrayReport { name: name.clone(), shape, kind, min, max, nan, infinite, missing, classes: counted }
     }
 }
 

@@ -104,7 +104,11 @@ impl Table {
             } else if record.len() != self.width {
                 let problem =
                     format!("{} expected, as in the first row, but {} found", fields(self.width), fields(record.len()));
-                return Err((start, problem, "complete the row, or check quotes and the delimiter"));
+                let help = match self.starts.len() {
+                    1 => "if the first line is no row, say skip_lines = 1; else check quotes and the delimiter",
+                    _ => "complete the row, or check quotes and the delimiter",
+                };
+                return Err((start, problem, help));
             }
             self.starts.push(start);
             for cell in &record {
