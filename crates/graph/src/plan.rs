@@ -467,7 +467,7 @@ impl<T: Real> Planner<'_, T> {
         if matches!(self.dag.nodes[id].op, Op::Step) && !self.places.contains_key(&id) {
             return f.expr.push(Inst::Step);
         }
-        if self.groups.free[id] && self.dag.sizes(id) == f.domain && !(epilogue && self.uses_index(id)) {
+        if self.groups.free[id] && self.dag.sizes(id) == f.domain {
             return self.inline(f, id, epilogue);
         }
         let operand = self.value(id).over(&f.domain);
@@ -478,11 +478,6 @@ impl<T: Real> Planner<'_, T> {
             f.inputs.len() - 1
         });
         f.expr.push(Inst::Input((index + shift) as u16))
-    }
-
-    /// Coordinates count over the domain as the node sees it, which an epilogue does not keep.
-    fn uses_index(&self, id: NodeId) -> bool {
-        matches!(self.dag.nodes[id].op, Op::Iota(_)) || self.dag.nodes[id].inputs.iter().any(|&x| self.uses_index(x))
     }
 
     /// Adds a node's own expression to a formula.

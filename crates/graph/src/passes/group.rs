@@ -124,7 +124,9 @@ impl<'a> Grouper<'a> {
         let mut host: Option<usize> = None;
         if self.fuse {
             for &x in &self.dag.nodes[id].inputs {
-                let Some(g) = self.of[x].filter(|&g| Some(g) != host && self.can_host(g, x, &domain)) else { continue };
+                let Some(g) = self.of[x].filter(|&g| Some(g) != host && self.can_host(g, x, id, &domain)) else {
+                    continue;
+                };
                 if self.dag.nodes[id].inputs.iter().any(|&y| !self.is_element(g, y) && self.depends(y, g)) {
                     continue;
                 }
@@ -140,15 +142,21 @@ impl<'a> Grouper<'a> {
         }
     }
 
-    fn can_host(&self, g: usize, x: NodeId, domain: &[usize]) -> bool {
+    fn can_host(&self, g: usize, x: NodeId, id: NodeId, domain: &[usize]) -> bool {
         let group = &self.groups[g];
         let fits = match group.work {
             Work::Map => true,
             // An epilogue walks [batch, rows, columns].
-            Work::MatMul => domain.len() <= 3,
+            Work::MatMul => domain.len() <= 3 && !self.counts(id),
             Work::Single | Work::StepScalars => false,
         };
         fits && group.domain == domain && self.element(g, x)
+    }
+
+    /// Whether a node needs coordinates, which an epilogue does not have.
+    fn counts(&self, id: NodeId) -> bool {
+        let node = &self.dag.nodes[id];
+        matches!(node.op, Op::Iota(_)) || node.inputs.iter().any(|&x| self.free[x] && self.counts(x))
     }
 
     /// Whether a member of a group is a value of its domain, not the result of a reduction.
@@ -185,10 +193,11 @@ impl<'a> Grouper<'a> {
     fn merge(&mut self, a: usize, b: usize) -> Option<usize> {
         let reduces =
             |g: usize| self.groups[g].nodes.iter().any(|&n| matches!(self.kernels[n], Some(Kernel::Reduce { .. })));
+        let counts = |g: usize| self.groups[g].nodes.iter().any(|&n| self.counts(n));
         let possible = match (self.groups[a].work, self.groups[b].work) {
             (Work::Map, Work::Map) => true,
-            (Work::MatMul, Work::Map) => !reduces(b),
-            (Work::Map, Work::MatMul) => !reduces(a),
+            (Work::MatMul, Work::Map) => !reduces(b) && !counts(b),
+            (Work::Map, Work::MatMul) => !reduces(a) && !counts(a),
             _ => false,
         };
         // A product reads its factors whole, so only elementwise members may read the other group directly.
