@@ -1,1 +1,50 @@
-//! Placeholder while the crate is laid out.
+//! What networks are made of and trained with, each as one plain struct that is at once the builder in Rust, the table in a
+//! recipe, and the documentation.
+//!
+//! | read | for |
+//! |---|---|
+//! | [`layers`] | [`Layer`], [`Dense`](layers::Dense) and the others, [`Sequential`] and [`seq!`] |
+//! | [`activations`] | functions applied element by element or row by row |
+//! | [`init`] | how parameters start |
+//! | [`losses`] | what is minimised, what a head predicts, and what is counted to judge it |
+//! | [`regularizers`] | penalties on weights |
+//! | [`optimizers`] | how parameters follow their gradients |
+//! | [`step`] | [`TrainStep`]: a model with losses, gradients and updates |
+//! | [`table`] | what all of these families share: keys, defaults, checks |
+//!
+//! Every family is a folder with a table in its `mod.rs`: one file and one table line for each member. The line's module name is the
+//! key that recipes use: `adam_w::AdamW` is `{ adam_w = { lr = 1e-3 } }`.
+//!
+//! ```
+//! use gradus_graph::Graph;
+//! use gradus_nn::{LayerExt, TrainStep, layers::*, losses::CrossEntropy, optimizers::Sgd, seq};
+//!
+//! let g = Graph::new();
+//! let x = g.input("image", [28, 28]);
+//! let y = x.layer(seq![Flatten, Dense::new(128).relu(), Dropout::new(0.2), Dense::new(10)]);
+//! let model = g.model(&[("class", &y)])?;
+//! assert_eq!(model.variables()[2].path, "dense_1/weight");
+//!
+//! let trained = TrainStep::new(Sgd { lr: 0.1, ..Sgd::default() }).loss("class", CrossEntropy::default()).build(&model)?;
+//! assert_eq!(trained.inputs()[1].name, "class/target");
+//! # Ok::<(), gradus_graph::GraphError>(())
+//! ```
+
+#[macro_use]
+pub mod table;
+pub mod activations;
+mod check;
+pub mod init;
+pub mod layers;
+pub mod losses;
+pub mod optimizers;
+pub mod regularizers;
+pub mod step;
+
+pub use activations::AnyActivation;
+pub use init::AnyInit;
+pub use layers::{AnyLayer, Layer, LayerExt, Sequential};
+pub use losses::{AnyLoss, Loss};
+pub use optimizers::{AnyOptimizer, Optimizer};
+pub use regularizers::AnyRegularizer;
+pub use step::TrainStep;

@@ -1,0 +1,44 @@
+//! Settings that are out of range.
+
+use gradus_graph::ShapeError;
+use std::ops::RangeBounds;
+
+/// What a check of settings gives.
+pub(crate) type Check = Result<(), ShapeError>;
+
+/// A finite number in a range, which is also given in words.
+pub(crate) fn within(setting: &str, value: f64, range: impl RangeBounds<f64>, words: &str) -> Check {
+    if value.is_finite() && range.contains(&value) {
+        return Ok(());
+    }
+    let help = format!("correct the setting `{setting}`");
+    Err(ShapeError::new(format!("`{setting}` {words}"), value.to_string(), help))
+}
+
+/// A finite number above 0.
+pub(crate) fn positive(setting: &str, value: f64) -> Check {
+    within(setting, value, f64::MIN_POSITIVE.., "above 0")
+}
+
+/// A finite number of at least 0.
+pub(crate) fn not_negative(setting: &str, value: f64) -> Check {
+    within(setting, value, 0.0.., "of at least 0")
+}
+
+/// A finite number.
+pub(crate) fn finite(setting: &str, value: f64) -> Check {
+    within(setting, value, .., "that is finite")
+}
+
+/// A decay rate of an average: at least 0 and below 1.
+pub(crate) fn below_one(setting: &str, value: f64) -> Check {
+    within(setting, value, 0.0..1.0, "of at least 0 and below 1")
+}
+
+/// At least 1.
+pub(crate) fn at_least_one(setting: &str, value: usize) -> Check {
+    if value > 0 {
+        return Ok(());
+    }
+    Err(ShapeError::new(format!("`{setting}` of at least 1"), "0", format!("correct the setting `{setting}`")))
+}

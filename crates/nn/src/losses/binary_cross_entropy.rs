@@ -1,0 +1,118 @@
+//! Binary cross-entropy (log loss, logistic regression), `-t·ln p - (1-t)·ln(1-p)`.
+
+use super::{Loss, Reduction, Target, constants, count};
+use crate::check;
+use crate::table::Config;
+use gradus_graph::{Kind, Node, ShapeError};
+use gradus_tensor::Shape;
+use serde::{Deserialize, Serialize};
+
+/// Binary cross-entropy from logits: `pos_weight·t·softplus(-y) + (1-t)·softplus(y)`, exact for logits of any size.
+///
+/// `y: [B]` or `[B, 1]` with class numbers 0 and 1, `[B]`; or any shape with targets in [0, 1] of the same shape
+/// ([`Target::Soft`]), for several yes/no answers at once. The network ends without an activation; `probabilities` are σ(y).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct BinaryCrossEntropy {
+    /// The weight of positive targets: one for all outputs, or one for each.
+    pub pos_weight: PosWeight,
+    /// The network's outputs are logits. If not, they are probabilities, clipped to [1e-7, 1 - 1e-7], without gradient beyond.
+    pub from_logits: bool,
+    /// The mean or the sum.
+    pub reduction: Reduction,
+}
+
+/// The weight of positive targets.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum PosWeight {
+    /// For all outputs.
+    All(f64),
+    /// For each output.
+    Each(Vec<f64>),
+}
+
+const CLIP: f64 = 1e-7;
+
+impl Default for BinaryCrossEntropy {
+    fn default() -> BinaryCrossEntropy {
+        BinaryCrossEntropy { pos_weight: PosWeight::All(1.0), from_logits: true, reduction: Reduction::Mean }
+    }
+}
+
+impl Config for BinaryCrossEntropy {
+    fn examples() -> Vec<BinaryCrossEntropy> {
+        let default = BinaryCrossEntropy::default();
+        vec![
+            BinaryCrossEntropy { pos_weight: PosWeight::All(2.5), ..default.clone() },
+            BinaryCrossEntropy { pos_weight: PosWeight::Each(vec![3.0]), ..default.clone() },
+            BinaryCrossEntropy { from_logits: false, ..default.clone() },
+            BinaryCrossEntropy { reduction: Reduction::Sum, ..default.clone() },
+            default,
+        ]
+    }
+}
+
+impl Loss for BinaryCrossEntropy {
+    fn name(&self) -> &'static str {
+        "binary_cross_entropy"
+    }
+
+    fn target(&self, y: &Shape, form: Target) -> Result<(Shape, Kind), ShapeError> {
+        if let PosWeight::Each(weights) = &self.pos_weight {
+            let outputs = y.dims().last().filter(|_| y.rank() > 1).and_then(|d| d.fixed()).unwrap_or(1);
+            if weights.len() != outputs {
+                let expected = format!("`pos_weight` with one number for each of {outputs} outputs");
+                let received = format!("{} numbers", weights.len());
+                return Err(ShapeError::new(expected, received, "correct the setting `pos_weight`"));
+            }
+        }
+        match (form, y.dims()) {
+            (Target::Soft, _) => Ok((y.clone(), Kind::Real)),
+            (Target::Usual, [batch] | [batch, gradus_tensor::Dim::Fixed(1)]) => Ok((vec![*batch].into(), Kind::Index)),
+            _ => {
+                let help = "for one class out of several use `cross_entropy`; for several yes/no answers at once give soft targets of \
+                            the output's shape";
+                Err(ShapeError::new("one output, [B, 1], for a class number 0 or 1", y.to_string(), help))
+            }
+        }
+    }
+
+    fn values(&self, y: &Node, target: &Node) -> Node {
+        let t = &target.reshape(y.shape());
+        let (positive, negative) = if self.from_logits {
+            ((-y).softplus(), y.softplus())
+        } else {
+            let p = y.clamp(CLIP, 1.0 - CLIP);
+            (-p.log(), -(1.0 - p).log())
+        };
+        let positive = match &self.pos_weight {
+            PosWeight::All(1.0) => positive,
+            PosWeight::All(weight) => positive * *weight,
+            PosWeight::Each(weights) => positive * constants(y, "pos_weight", weights),
+        };
+        t * positive + (1.0 - t) * negative
+    }
+
+    fn reduction(&self) -> Reduction {
+        self.reduction
+    }
+
+    fn predictions(&self, y: &Node) -> Vec<(&'static str, Node)> {
+        vec![("probabilities", if self.from_logits { y.sigmoid() } else { y.clone() })]
+    }
+
+    /// A probability above ½ says yes.
+    fn metrics(&self, y: &Node, target: &Node) -> Vec<(&'static str, Node)> {
+        let yes = y.gt(if self.from_logits { 0.0 } else { 0.5 });
+        let right = yes.eq(target.reshape(y.shape()).gt(0.5));
+        vec![("count", count(&right)), ("correct", right.sum_all())]
+    }
+
+    fn check(&self) -> Result<(), ShapeError> {
+        match &self.pos_weight {
+            PosWeight::All(weight) => check::positive("pos_weight", *weight),
+            PosWeight::Each(weights) => weights.iter().try_for_each(|&w| check::positive("pos_weight", w)),
+        }
+    }
+}

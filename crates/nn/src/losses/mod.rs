@@ -1,0 +1,169 @@
+//! Losses: what is minimised, what a head predicts, and what is counted to judge it.
+//!
+//! A loss is a quotient, `Σ values / count`, so that the loss of a whole epoch is exact: sums and counts of all batches are added up
+//! before the division. The mean over batch and outputs is the default; [`Reduction::Sum`] by option; unreduced values are
+//! [`Loss::values`]. In a recipe: `loss = { cross_entropy = { label_smoothing = 0.1 } }`.
+
+use gradus_graph::{Kind, Node, Role, ShapeError, Values, ops};
+use gradus_tensor::Shape;
+use serde::{Deserialize, Serialize};
+
+/// How targets are given.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Target {
+    /// As the loss expects it by default: class numbers for a classifier, values for a regression.
+    #[default]
+    Usual,
+    /// As numbers of the output's shape: one-hot or soft rows for a classifier, several yes/no answers for a binary one.
+    Soft,
+}
+
+/// How values become one number.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reduction {
+    /// The mean over batch and outputs; over the sum of weights where values are weighted.
+    #[default]
+    Mean,
+    /// The sum over batch and outputs. Over an epoch the mean of the batches' sums is reported.
+    Sum,
+}
+
+/// A loss in two parts, both single numbers: the loss of one batch is `sum / count`, that of an epoch `Σ sum / Σ count`.
+#[derive(Clone, Debug)]
+pub struct Total {
+    /// The sum of all values.
+    pub sum: Node,
+    /// What it is divided by.
+    pub count: Node,
+}
+
+/// A loss between a network's output `y` and a target.
+pub trait Loss {
+    /// The key in errors.
+    fn name(&self) -> &'static str;
+
+    /// The target's shape and kind for an output of this shape.
+    fn target(&self, y: &Shape, form: Target) -> Result<(Shape, Kind), ShapeError>;
+
+    /// The loss of each element, or of each row where the outputs of a row form one answer: not reduced, weighted by class.
+    fn values(&self, y: &Node, target: &Node) -> Node;
+
+    /// The weight of each value in the mean's divisor, of the values' shape; 1 where there is none. The values have it in them.
+    fn weights(&self, _y: &Node, _target: &Node) -> Option<Node> {
+        None
+    }
+
+    /// How values become one number.
+    fn reduction(&self) -> Reduction;
+
+    /// What the output says, in the terms of the task: `("probabilities", [B, K])` for a classifier.
+    fn predictions(&self, _y: &Node) -> Vec<(&'static str, Node)> {
+        vec![]
+    }
+
+    /// Single numbers to add up over an epoch: `correct`, `squared_error`, `absolute_error`, and the `count` to divide them by.
+    fn metrics(&self, y: &Node, target: &Node) -> Vec<(&'static str, Node)>;
+
+    /// What is wrong with its settings.
+    fn check(&self) -> Result<(), ShapeError> {
+        Ok(())
+    }
+}
+
+table! {
+    /// Any loss.
+    pub enum AnyLoss: Loss, "a loss" {
+        mse::Mse, binary_cross_entropy::BinaryCrossEntropy, cross_entropy::CrossEntropy,
+    }
+}
+
+impl Loss for AnyLoss {
+    fn name(&self) -> &'static str {
+        self.key()
+    }
+
+    fn target(&self, y: &Shape, form: Target) -> Result<(Shape, Kind), ShapeError> {
+        (**self).target(y, form)
+    }
+
+    fn values(&self, y: &Node, target: &Node) -> Node {
+        (**self).values(y, target)
+    }
+
+    fn weights(&self, y: &Node, target: &Node) -> Option<Node> {
+        (**self).weights(y, target)
+    }
+
+    fn reduction(&self) -> Reduction {
+        (**self).reduction()
+    }
+
+    fn predictions(&self, y: &Node) -> Vec<(&'static str, Node)> {
+        (**self).predictions(y)
+    }
+
+    fn metrics(&self, y: &Node, target: &Node) -> Vec<(&'static str, Node)> {
+        (**self).metrics(y, target)
+    }
+
+    fn check(&self) -> Result<(), ShapeError> {
+        (**self).check()
+    }
+}
+
+/// The two parts of a loss. `sample_weights: [B]` multiplies the values of each sample and takes part in the mean's divisor.
+///
+/// A batch in which nothing counts (all ignored, or all weights 0) has sum 0 and loss 0. Wrong settings or targets poison both parts.
+pub fn total(loss: &dyn Loss, y: &Node, target: &Node, sample_weights: Option<&Node>) -> Total {
+    let form = if target.kind() == Kind::Real { Target::Soft } else { Target::Usual };
+    let fits = loss.check().and_then(|()| loss.target(&y.shape(), form)).and_then(|(shape, _)| {
+        if shape == target.shape() {
+            return Ok(());
+        }
+        let expected = format!("targets of shape {shape} for an output of shape {}", y.shape());
+        Err(ShapeError::new(expected, target.shape().to_string(), "give one target for each answer of the network"))
+    });
+    if let Some(poisoned) = [Some(y), Some(target), sample_weights].into_iter().flatten().find(|n| n.is_poisoned()) {
+        return Total { sum: poisoned.clone(), count: poisoned.clone() };
+    }
+    if let Err(error) = fits {
+        let refused = y.graph().refuse(loss.name(), error);
+        return Total { sum: refused.clone(), count: refused };
+    }
+    let mut values = loss.values(y, target);
+    let mut weights = loss.weights(y, target);
+    if let Some(w) = sample_weights {
+        let shape = values.shape();
+        let rows = w.reshape([&w.shape().dims()[..1], &vec![1.into(); shape.rank() - 1][..]].concat()).expand(shape);
+        values = values * &rows;
+        weights = Some(weights.map_or(rows.clone(), |weights| weights * rows));
+    }
+    let count = match (loss.reduction(), weights) {
+        (Reduction::Sum, _) => y.graph().scalar(1.0),
+        (Reduction::Mean, None) => count(&values),
+        (Reduction::Mean, Some(weights)) => weights.sum_all(),
+    };
+    Total { sum: values.sum_all(), count }
+}
+
+impl Total {
+    /// The loss, a single number: `sum / count`, and 0 where the count is 0.
+    pub fn loss(&self) -> Node {
+        match self.count.op() {
+            gradus_graph::Op::Count(_) | gradus_graph::Op::Fill(_) => &self.sum / &self.count,
+            _ => &self.sum / (&self.count + self.count.eq(0.0)),
+        }
+    }
+}
+
+/// The number of elements.
+fn count(x: &Node) -> Node {
+    x.graph().apply(ops::Count { of: x.shape() }, &[])
+}
+
+/// Given numbers as a row, `[K]`, that broadcasts against `[.., K]`: a value of the training state, not of the model.
+fn constants(like: &Node, name: &str, numbers: &[f64]) -> Node {
+    like.scope(name, |x| x.param("values", [numbers.len()], Values(numbers.to_vec()), Role::Slot))
+}
