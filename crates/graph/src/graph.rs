@@ -241,6 +241,11 @@ impl Graph {
         Node { graph: self.clone(), id: id.expect("a variable is read by the node that made it") }
     }
 
+    /// The node of an index in [`Model::nodes`], if there is one: how a finished model is looked into.
+    pub fn node(&self, id: NodeId) -> Option<Node> {
+        (id < self.0.borrow().nodes.len()).then(|| Node { graph: self.clone(), id })
+    }
+
     /// Freezes the graph with these named outputs, or returns the first error made while writing it.
     pub fn model(&self, outputs: &[(&str, &Node)]) -> Result<Model> {
         let g = self.0.borrow();

@@ -113,6 +113,8 @@ pub struct Engine<T> {
     plans: HashMap<usize, Program<T>>,
     current: usize,
     sums: Vec<f64>,
+    /// The next run goes on from `sums` instead of from 0.
+    carried: bool,
 }
 
 /// A plan for one batch size with its memory.
@@ -145,7 +147,7 @@ impl<T: Real> Engine<T> {
         }
         let sums = vec![0.0; request.scalars.len()];
         let layout = Layout::new(&model.inner);
-        Ok(Engine { model: model.inner.clone(), layout, request, plans: HashMap::new(), current: 0, sums })
+        Ok(Engine { model: model.inner.clone(), layout, request, plans: HashMap::new(), current: 0, sums, carried: false })
     }
 
     /// Makes the plan for a batch size, if it is not there yet.
@@ -175,7 +177,9 @@ impl<T: Real> Engine<T> {
         self.prepare(batch)?;
         self.check(state, inputs, batch, steps)?;
         self.current = batch;
-        self.sums.fill(0.0);
+        if !std::mem::take(&mut self.carried) {
+            self.sums.fill(0.0);
+        }
         let Some(program) = self.plans.get_mut(&batch) else { return Ok(()) };
         let memory = Bindings { arena: &mut program.arena, consts: &program.consts, state: &mut state.values, inputs };
         let result = program.code.run(memory, state.seed, state.step, steps, &mut self.sums, pool);
@@ -236,6 +240,13 @@ impl<T: Real> Engine<T> {
     /// For each requested scalar, the sum of its values over the steps of the last run.
     pub fn sums(&self) -> &[f64] {
         &self.sums
+    }
+
+    /// The next run adds to these sums instead of starting from 0: steps cut into several runs then add up to the same bits as in
+    /// one. Fewer sums than the request has leave the others as they are.
+    pub fn carry_sums(&mut self, sums: &[f64]) {
+        self.sums.iter_mut().zip(sums).for_each(|(own, &sum)| *own = sum);
+        self.carried = true;
     }
 
     /// What the engine was made for.
