@@ -25,7 +25,7 @@ pub fn check_finite(data: &Dataset, part: &str) -> Result<(), DataError> {
         let (row, feature) = (at / data.feature_len(), at % data.feature_len());
         let place = match data.feature_names() {
             Some(names) => format!("{:?}", names[feature]),
-            None => format!("{}", index_of(feature, data.feature_shape())),
+            None => index_of(feature, data.feature_shape()),
         };
         let problem = format!("the {part} data have {} in row {row}, feature {place}", data.input_values()[at]);
         return Err(DataError::unfit(problem, help));

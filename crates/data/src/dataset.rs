@@ -63,10 +63,8 @@ impl Dataset {
             let problem = format!("the inputs of shape {:?} have no features", inputs.shape());
             return Err(DataError::unfit(problem, "every sample needs at least one number"));
         }
-        if let Some(targets) = target.len() {
-            if targets != inputs.rows() {
-                return Err(DataError::Lengths { file: "data".to_string(), inputs: inputs.rows(), targets });
-            }
+        if let Some(targets) = target.rows().filter(|&targets| targets != inputs.rows()) {
+            return Err(DataError::Lengths { file: "data".to_string(), inputs: inputs.rows(), targets });
         }
         Ok(Dataset { inputs: inputs.into_f32(), columns: None, target })
     }
@@ -228,7 +226,7 @@ fn hash_floats(hash: &mut Sha256, values: &[f32]) {
 
 impl Target {
     /// How many samples there are, unless there is no target.
-    pub fn len(&self) -> Option<usize> {
+    pub fn rows(&self) -> Option<usize> {
         match self {
             Target::None => None,
             Target::Classes { labels, .. } => Some(labels.len()),

@@ -11,7 +11,7 @@
 //! | [`check`] | checks before training |
 //! | [`loader`] | [`Loader`]: shuffled batches, gathered ahead of training |
 //! | [`known`] | data sets that are known by name, and how to get them |
-//! | [`report`] | [`check_file`](report::check_file): what any file holds |
+//! | [`report`] | [`check_file`]: what any file holds |
 //! | [`digest`] | SHA-256 of files |
 //! | [`error`] | [`DataError`]: everything that can go wrong here |
 

@@ -16,7 +16,7 @@ use std::thread::JoinHandle;
 pub const SHUFFLE_STREAM: u32 = 0xDA7A_0001;
 
 /// How a [`Loader`] makes batches.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, Copy, PartialEq, Debug)]
 pub struct LoaderOptions {
     /// Samples per step.
     pub batch: usize,
@@ -338,13 +338,13 @@ fn gather(values: &[f32], width: usize, rows: &[u32], out: &mut Vec<f32>) {
             *place = values[row as usize];
         }
     }
-    out.clear();
     match width {
         1 => narrow::<1>(values, rows, out),
         2 => narrow::<2>(values, rows, out),
         3 => narrow::<3>(values, rows, out),
         4 => narrow::<4>(values, rows, out),
         _ => {
+            out.clear();
             for &row in rows {
                 let start = row as usize * width;
                 out.extend_from_slice(&values[start..start + width]);

@@ -123,16 +123,25 @@ pub fn hold_out(data: &Dataset, parts: &[Holdout], seed: u64) -> Result<(Dataset
     let rows = hold_out_rows(data, parts, seed)?;
     let mut sets = rows.iter().map(|rows| data.select(rows)).collect::<Result<Vec<_>, _>>()?;
     let rest = sets.remove(0);
-    if let (Some(before), Some(after), Some(classes)) = (data.class_counts(), rest.class_counts(), data.classes()) {
-        if let Some(class) = (0..classes.len()).find(|&class| before[class] > 0 && after[class] == 0) {
-            let problem = format!(
-                "the split leaves class {:?} without a training example: {} of its {} samples are held out",
-                classes[class], before[class], before[class]
-            );
-            return Err(DataError::unfit(problem, "hold out less, or give more data of this class"));
-        }
-    }
+    check_still_there(data, &rest)?;
     Ok((rest, sets))
+}
+
+/// Fails if a class that has samples in `data` has none in `rest`.
+fn check_still_there(data: &Dataset, rest: &Dataset) -> Result<(), DataError> {
+    let (Some(before), Some(after), Some(classes)) = (data.class_counts(), rest.class_counts(), data.classes()) else {
+        return Ok(());
+    };
+    match (0..classes.len()).find(|&class| before[class] > 0 && after[class] == 0) {
+        None => Ok(()),
+        Some(class) => Err(DataError::unfit(
+            format!(
+                "the split leaves class {:?} without a training example: all {} of its samples are held out",
+                classes[class], before[class]
+            ),
+            "hold out less, or give more data of this class",
+        )),
+    }
 }
 
 /// Sorts rows by their place within their own class, from 0 to 1; equal places go by class.
@@ -218,7 +227,7 @@ mod tests {
         );
         assert_eq!(
             error(Holdout::count(3)),
-            "the split leaves class \"1\" without a training example: 1 of its 1 samples are held out; hold out less, or give \
+            "the split leaves class \"1\" without a training example: all 1 of its samples are held out; hold out less, or give \
              more data of this class"
         );
         let neither = Holdout { fraction: None, ..Holdout::fraction(0.1) };

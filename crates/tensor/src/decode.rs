@@ -51,10 +51,9 @@ fn read_list<T: Element>(reader: &mut impl Read, count: usize, order: ByteOrder,
         if held < want {
             return Err(Fault::Short(done + held as u64));
         }
-        if T::KIND == Kind::Bool {
-            if let Some(at) = bytes.iter().position(|&byte| byte > 1) {
-                return Err(Fault::NotBool(done + at as u64, bytes[at]));
-            }
+        let broken = if T::KIND == Kind::Bool { bytes.iter().position(|&byte| byte > 1) } else { None };
+        if let Some(at) = broken {
+            return Err(Fault::NotBool(done + at as u64, bytes[at]));
         }
         if order == ByteOrder::Big {
             bytes.chunks_exact_mut(size).for_each(<[u8]>::reverse);

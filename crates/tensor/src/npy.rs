@@ -282,9 +282,8 @@ impl Parser<'_> {
 
     fn string(&mut self) -> Result<String, String> {
         self.skip_space();
-        let quote = match self.rest().chars().next() {
-            Some(quote @ ('\'' | '"')) => quote,
-            _ => return Err(format!("should have a quoted word at byte {}", self.at)),
+        let Some(quote @ ('\'' | '"')) = self.rest().chars().next() else {
+            return Err(format!("should have a quoted word at byte {}", self.at));
         };
         let body = &self.rest()[1..];
         let end = body.find(quote).ok_or_else(|| format!("has an open quote at byte {}", self.at))?;

@@ -13,6 +13,7 @@ pub mod idx;
 pub mod npy;
 mod stream;
 mod table;
+mod view;
 
 pub use csv::CsvSource;
 pub use embedded::Embedded;
