@@ -1,0 +1,86 @@
+//! Times training steps on small standard networks, and sets them beside other frameworks.
+//!
+//! | case | network | batch |
+//! |---|---|---|
+//! | A | 1-4-1 regression, sigmoid, SGD | 10 |
+//! | B | 2-3-1 binary classification, sigmoid, SGD | 5 |
+//! | C | 14-32-16-8-4-1 binary classification, ReLU, SGD | 16 |
+//! | D | 784-128-64-32-16-10 classification, ReLU, SGD | 64 |
+//! | E64, E256 | 784-200-10 classification, sigmoid, Adam | 64, 256 |
+//! | H | one prediction of D | 1 |
+
+mod cases;
+mod measure;
+mod peers;
+
+use cases::Case;
+use clap::Args;
+use gradus_kernels::Isa;
+use std::path::PathBuf;
+
+/// What to measure.
+#[derive(Args)]
+pub struct Options {
+    /// A, B, C, D, E64, E256 or H; all of them if left out. May be given several times.
+    #[arg(long = "case")]
+    cases: Vec<String>,
+    /// Threads of a step.
+    #[arg(long, default_value_t = 1)]
+    threads: usize,
+    /// JSON lines instead of a table.
+    #[arg(long)]
+    json: bool,
+    /// An instruction set other than the best one of this processor: portable, avx2 or avx512.
+    #[arg(long)]
+    isa: Option<Isa>,
+    /// Print each case's schedule instead of timing it.
+    #[arg(long)]
+    plan: bool,
+    /// A folder of programs that measure the same cases in other frameworks, to run in turn with ours.
+    #[arg(long)]
+    vs: Option<PathBuf>,
+    /// The interpreter that has a framework, as in `torch=venv/bin/python`. May be given several times.
+    #[arg(long = "python", value_name = "NAME=PATH")]
+    pythons: Vec<String>,
+    /// How many times each program runs with --vs.
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+    /// The processor that one-thread programs are pinned to with --vs.
+    #[arg(long, default_value_t = 0)]
+    cpu: usize,
+}
+
+/// Runs the benchmark.
+pub fn run(options: &Options) -> Result<(), String> {
+    let chosen: Vec<&Case> = if options.cases.is_empty() {
+        cases::CASES.iter().collect()
+    } else {
+        options.cases.iter().map(|name| cases::find(name)).collect::<Result<_, _>>()?
+    };
+    if let Some(folder) = &options.vs {
+        return peers::compare(folder, &chosen, options);
+    }
+    let isa = options.isa.unwrap_or_else(Isa::detect);
+    if !isa.is_available() {
+        return Err(format!("this processor has no {isa}"));
+    }
+    if options.plan {
+        for case in chosen {
+            println!("{}\n{}", case.name, case.plan(options.threads, isa)?);
+        }
+        return Ok(());
+    }
+    if !options.json {
+        println!("{:<6} {:>12} {:>12} {:>12} {:>12}", "case", "µs a step", "p10", "p90", "samples/s");
+    }
+    for case in chosen {
+        let result = case.measure(options.threads, isa)?;
+        if options.json {
+            println!("{}", serde_json::to_string(&result).map_err(|e| e.to_string())?);
+        } else {
+            let (name, us, p10, p90) = (&result.case, result.us_per_step, result.p10, result.p90);
+            println!("{name:<6} {us:>12.2} {p10:>12.2} {p90:>12.2} {:>12.0}", result.samples_per_s);
+        }
+    }
+    Ok(())
+}
