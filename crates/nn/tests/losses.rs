@@ -167,11 +167,11 @@ fn penalties() {
 }
 
 /// The error of a loss on an output and a target of these shapes.
-fn refused(loss: impl Loss + 'static, y: &[usize], target: (&[usize], Kind)) -> String {
+fn refused(loss: &dyn Loss, y: &[usize], target: (&[usize], Kind)) -> String {
     let g = Graph::new();
     let y = g.input("y", y);
     let t = g.add_input("target", Shape::batched(target.0), target.1);
-    let value = losses::total(&loss, &y, &t, None).loss();
+    let value = losses::total(loss, &y, &t, None).loss();
     let text = g.model(&[("loss", &value)]).unwrap_err().to_string();
     text.lines().filter(|l| !l.contains("-->")).collect::<Vec<_>>().join("\n")
 }
@@ -180,32 +180,32 @@ fn refused(loss: impl Loss + 'static, y: &[usize], target: (&[usize], Kind)) -> 
 fn losses_that_do_not_fit_are_refused_with_a_remedy() {
     let (ce, bce) = (CrossEntropy::default, BinaryCrossEntropy::default);
     assert_eq!(
-        refused(ce(), &[1], (&[], Kind::Index)),
+        refused(&ce(), &[1], (&[], Kind::Index)),
         "`cross_entropy` in ``\n  expected: at least 2 outputs, [B, K]\n  received: [B, 1]\n  help:     end the network with one unit for each class, \
          or use `binary_cross_entropy` for a single one"
     );
     assert_eq!(
-        refused(bce(), &[10], (&[], Kind::Index)),
+        refused(&bce(), &[10], (&[], Kind::Index)),
         "`binary_cross_entropy` in ``\n  expected: one output, [B, 1], for a class number 0 or 1\n  received: [B, 10]\n  help:     for one class out of \
          several use `cross_entropy`; for several yes/no answers at once give soft targets of the output's shape"
     );
     assert_eq!(
-        refused(Mse::default(), &[2], (&[3], Kind::Real)),
+        refused(&Mse::default(), &[2], (&[3], Kind::Real)),
         "`mse` in ``\n  expected: targets of shape [B, 2] for an output of shape [B, 2]\n  received: [B, 3]\n  help:     give one target for each answer \
          of the network"
     );
     assert!(
-        refused(CrossEntropy { class_weights: vec![1.0; 2], ..ce() }, &[3], (&[], Kind::Index))
+        refused(&CrossEntropy { class_weights: vec![1.0; 2], ..ce() }, &[3], (&[], Kind::Index))
             .contains("one number for each of 3 classes")
     );
     assert!(
-        refused(CrossEntropy { label_smoothing: 1.0, ..ce() }, &[3], (&[], Kind::Index))
+        refused(&CrossEntropy { label_smoothing: 1.0, ..ce() }, &[3], (&[], Kind::Index))
             .contains("`label_smoothing` of at least 0 and below 1")
     );
     assert!(
-        refused(CrossEntropy { temperature: 0.0, ..ce() }, &[3], (&[], Kind::Index)).contains("`temperature` above 0")
+        refused(&CrossEntropy { temperature: 0.0, ..ce() }, &[3], (&[], Kind::Index)).contains("`temperature` above 0")
     );
-    assert!(refused(ce(), &[3], (&[3, 1], Kind::Real)).contains("targets of shape [B, 3]"));
+    assert!(refused(&ce(), &[3], (&[3, 1], Kind::Real)).contains("targets of shape [B, 3]"));
 }
 
 /// Numbers counted over a batch, by name.

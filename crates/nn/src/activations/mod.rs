@@ -5,6 +5,14 @@
 use gradus_graph::{Node, ShapeError};
 
 /// An activation function.
+///
+/// ```
+/// use gradus_graph::Graph;
+/// use gradus_nn::activations::{Activate, AnyActivation, LeakyRelu};
+/// let x = Graph::new().input("x", [4]);
+/// assert_eq!(LeakyRelu { slope: 0.2 }.activate(&x).shape(), x.shape());
+/// assert!(AnyActivation::KEYS.contains(&"leaky_relu"));
+/// ```
 pub trait Activate {
     /// `x: [..] -> [..]`
     fn activate(&self, x: &Node) -> Node;

@@ -78,6 +78,13 @@ impl Default for AnyInit {
 
 impl AnyInit {
     /// The rule for a parameter with these fans, ready for [`Graph::variable`](gradus_graph::Graph::variable).
+    ///
+    /// ```
+    /// use gradus_graph::{Graph, Role};
+    /// use gradus_nn::{AnyInit, init::{Fans, Msra}};
+    /// let init = AnyInit::from(Msra::default());
+    /// let kernel = Graph::new().variable("kernel", [8, 3, 3, 3], init.with(Fans { inputs: 27, outputs: 72 }), Role::Weight);
+    /// ```
     pub fn with(&self, fans: Fans) -> impl Init {
         Drawn(self.draw(fans))
     }

@@ -40,6 +40,30 @@ pub struct Total {
 }
 
 /// A loss between a network's output `y` and a target.
+///
+/// ```
+/// use gradus_graph::{Graph, Kind, Node, ShapeError};
+/// use gradus_nn::losses::{Loss, Reduction, Target, total};
+/// use gradus_tensor::Shape;
+///
+/// /// Mean of ln cosh(y - t).
+/// struct LogCosh;
+///
+/// impl Loss for LogCosh {
+///     fn name(&self) -> &'static str { "log_cosh" }
+///     fn target(&self, y: &Shape, _form: Target) -> Result<(Shape, Kind), ShapeError> { Ok((y.clone(), Kind::Real)) }
+///     fn values(&self, y: &Node, target: &Node) -> Node {
+///         let error = y - target;
+///         &error + (-2.0 * &error).softplus() - 2f64.ln()
+///     }
+///     fn reduction(&self) -> Reduction { Reduction::Mean }
+///     fn metrics(&self, _y: &Node, _target: &Node) -> Vec<(&'static str, Node)> { vec![] }
+/// }
+///
+/// let g = Graph::new();
+/// let loss = total(&LogCosh, &g.input("y", [3]), &g.input("t", [3]), None).loss();
+/// assert_eq!(loss.shape().rank(), 0);
+/// ```
 pub trait Loss {
     /// The key in errors.
     fn name(&self) -> &'static str;

@@ -11,6 +11,27 @@ use gradus_graph::{Constant, Graph, Node, Role, ShapeError};
 use serde::{Deserialize, Serialize};
 
 /// An update rule.
+///
+/// ```
+/// use gradus_graph::Node;
+/// use gradus_nn::{Optimizer, optimizers::Slots};
+///
+/// /// Lion: `w -= lr·(sign(β₁m + (1-β₁)g) + λw); m = β₂m + (1-β₂)g`. Chen et al. 2023, arXiv:2302.06675.
+/// struct Lion { lr: f64, beta1: f64, beta2: f64, weight_decay: f64 }
+///
+/// impl Optimizer for Lion {
+///     fn lr(&self) -> f64 { self.lr }
+///     fn weight_decay(&self) -> f64 { self.weight_decay }
+///     fn update(&self, w: &Node, g: &Node, lr: &Node, decay: f64, slots: &mut Slots) -> Node {
+///         let mut direction = g.clone();
+///         slots.next("m", |m| {
+///             direction = (self.beta1 * m + (1.0 - self.beta1) * g).sign();
+///             self.beta2 * m + (1.0 - self.beta2) * g
+///         });
+///         w - lr * (direction + decay * w)
+///     }
+/// }
+/// ```
 pub trait Optimizer {
     /// The learning rate at the start.
     fn lr(&self) -> f64;

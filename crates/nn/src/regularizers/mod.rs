@@ -11,6 +11,15 @@ use gradus_graph::{Node, ShapeError, ops};
 use gradus_tensor::Shape;
 
 /// A penalty on weights.
+///
+/// ```
+/// use gradus_graph::{Constant, Graph, Role};
+/// use gradus_nn::regularizers::{L2, Regularizer};
+/// let g = Graph::new();
+/// let w = g.variable("w", [3, 2], Constant(1.0), Role::Weight);
+/// assert_eq!(L2::new(0.1).penalty(&w, 6).shape().rank(), 0);
+/// assert_eq!(L2::new(0.1).gradient(&w, 6).shape(), w.shape());
+/// ```
 pub trait Regularizer {
     /// Its value for one weight, a single number; `count` is the number of weights that the penalty covers in all.
     fn penalty(&self, w: &Node, count: usize) -> Node;
