@@ -278,7 +278,7 @@ impl Node {
     #[track_caller]
     pub fn sum(&self, axes: impl Axes) -> Node {
         match self.resolve(&axes.axes()) {
-            Ok(axes) => self.graph.apply(ops::Reduce { axes, mean: false }, &[self]),
+            Ok(axes) => self.graph.apply(ops::Reduce { axes, mean: false, scale: 1.0 }, &[self]),
             Err(poisoned) => poisoned,
         }
     }
@@ -287,7 +287,7 @@ impl Node {
     #[track_caller]
     pub fn mean(&self, axes: impl Axes) -> Node {
         match self.resolve(&axes.axes()) {
-            Ok(axes) => self.graph.apply(ops::Reduce { axes, mean: true }, &[self]),
+            Ok(axes) => self.graph.apply(ops::Reduce { axes, mean: true, scale: 1.0 }, &[self]),
             Err(poisoned) => poisoned,
         }
     }

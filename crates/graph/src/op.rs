@@ -59,6 +59,8 @@ pub enum Kernel {
         axes: Vec<usize>,
         /// Divide by the number of elements combined.
         mean: bool,
+        /// Multiply the result by this.
+        scale: f64,
     },
     /// The elements of input 0, seen from elsewhere: no work.
     View {

@@ -434,13 +434,13 @@ impl<T: Real> Planner<'_, T> {
         let mut stores = vec![];
         for &id in &group.nodes {
             let reduce = match self.kernels[id].clone() {
-                Some(Kernel::Reduce { fold, axes, mean }) => {
+                Some(Kernel::Reduce { fold, axes, mean, scale }) => {
                     let x = self.dag.nodes[id].inputs[0];
                     let value = self.element(&mut f, x, head.is_some());
                     f.values.insert(id, value);
                     let (from, to) = (axes[0], axes[axes.len() - 1] + 1);
                     let count: usize = group.domain[from..to].iter().product();
-                    Some(Reduce { fold, from, to, scale: if mean { 1.0 / count as f64 } else { 1.0 } })
+                    Some(Reduce { fold, from, to, scale: if mean { scale / count as f64 } else { scale } })
                 }
                 _ => {
                     if Some(id) != head {

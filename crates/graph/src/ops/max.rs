@@ -26,7 +26,7 @@ impl OpDef for Max {
     }
 
     fn kernel(&self, _x: &[Vec<usize>], _y: &[usize]) -> Kernel {
-        Kernel::Reduce { fold: Fold::Max, axes: vec![self.axis], mean: false }
+        Kernel::Reduce { fold: Fold::Max, axes: vec![self.axis], mean: false, scale: 1.0 }
     }
 
     fn cases() -> Vec<Case> {

@@ -2,7 +2,7 @@
 
 use super::Dag;
 use crate::model::{Entry, NodeId};
-use crate::ops::{Fill, Reduce};
+use crate::ops::{Fill, Mul, Reduce};
 use crate::{Mode, Op};
 use gradus_tensor::Shape;
 
@@ -51,9 +51,21 @@ fn reduce_runs(nodes: &mut Vec<Entry>, node: &Entry, reduce: &Reduce) -> NodeId 
             axes.pop();
         }
         run.iter().for_each(|&a| sizes[a] = 1);
-        let op = Reduce { axes: run, mean: reduce.mean }.into();
+        let scale = if axes.is_empty() { reduce.scale } else { 1.0 };
+        let op = Reduce { axes: run, mean: reduce.mean, scale }.into();
         nodes.push(Entry { op, inputs: vec![x], shape: Shape::fixed(&sizes), ..node.clone() });
         x = nodes.len() - 1;
     }
-    x
+    match nodes[x].op {
+        // Nothing to reduce, but still to scale.
+        Op::Reduce(_) if x != node.inputs[0] => x,
+        _ if reduce.scale == 1.0 => x,
+        _ => {
+            let fill = Fill { value: reduce.scale, shape: Shape::scalar() };
+            nodes.push(Entry { op: fill.into(), inputs: vec![], shape: Shape::scalar(), ..node.clone() });
+            let inputs = vec![x, nodes.len() - 1];
+            nodes.push(Entry { op: Mul.into(), inputs, shape: nodes[x].shape.clone(), ..node.clone() });
+            nodes.len() - 1
+        }
+    }
 }

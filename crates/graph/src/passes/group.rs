@@ -6,6 +6,7 @@
 use super::Dag;
 use crate::model::NodeId;
 use crate::{Kernel, Op};
+use gradus_kernels::{Binary, Inst, Unary};
 
 /// What computes a group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +39,8 @@ pub(crate) struct Groups {
     pub(crate) of: Vec<Option<usize>>,
     /// The groups whose values a group reads.
     pub(crate) needs: Vec<Vec<usize>>,
-    /// Free nodes need no memory: constants, coordinates, random numbers and what is made of them alone. Each map makes them anew.
+    /// Free nodes need no memory, each map makes them anew: constants, coordinates, random numbers, what is made of them alone, and
+    /// cheap functions of one other value (the mask of a rectifier is made again from its output, say).
     pub(crate) free: Vec<bool>,
 }
 
@@ -70,19 +72,26 @@ struct Grouper<'a> {
 impl<'a> Grouper<'a> {
     fn new(dag: &'a Dag, fuse: bool) -> Grouper<'a> {
         let kernels: Vec<Option<Kernel>> = (0..dag.nodes.len()).map(|id| dag.kernel(id)).collect();
+        let mut users: Vec<Vec<NodeId>> = vec![vec![]; dag.nodes.len()];
+        for (id, node) in dag.nodes.iter().enumerate() {
+            node.inputs.iter().for_each(|&x| users[x].push(id));
+        }
+        // Made of nothing in memory.
+        let mut pure = vec![false; dag.nodes.len()];
         let mut free = vec![false; dag.nodes.len()];
         let mut step_only = vec![false; dag.nodes.len()];
         for (id, node) in dag.nodes.iter().enumerate() {
             let map = matches!(kernels[id], Some(Kernel::Map(_)));
             let constant = |i: NodeId| dag.constant(i).is_some();
-            let follows = |i: NodeId| constant(i) || free[i] && dag.nodes[i].shape == node.shape;
-            free[id] = map && (node.inputs.is_empty() || fuse && node.inputs.iter().all(|&i| follows(i)));
+            let follows = |i: NodeId| constant(i) || pure[i] && dag.nodes[i].shape == node.shape;
+            pure[id] = map && (node.inputs.is_empty() || fuse && node.inputs.iter().all(|&i| follows(i)));
+            free[id] = pure[id] || fuse && cheap(dag, &kernels, &free, &users, id);
             step_only[id] = matches!(node.op, Op::Step)
                 || map
                     && node.shape.rank() == 0
                     && !node.inputs.is_empty()
-                    && node.inputs.iter().all(|&i| constant(i) || step_only[i])
-                    && !free[id];
+                    && node.inputs.iter().all(|&i| constant(i) || step_only[i]);
+            free[id] &= !step_only[id];
         }
         Grouper { dag, fuse, kernels, groups: vec![], of: vec![None; dag.nodes.len()], free, step_only }
     }
@@ -105,9 +114,16 @@ impl<'a> Grouper<'a> {
             Some(Kernel::Reduce { .. }) => {
                 let x = self.dag.nodes[id].inputs[0];
                 let domain = self.dag.sizes(x);
-                match self.of[x].filter(|&g| self.groups[g].work == Work::Map && self.element(g, x)) {
-                    Some(g) if self.fuse => self.join(g, id),
-                    _ => self.open(Work::Map, id, domain),
+                let sources = if self.free[x] { self.leaves(x) } else { vec![x] };
+                let host = sources.iter().find_map(|&x| {
+                    let g = self.of[x].filter(|&g| self.groups[g].work == Work::Map)?;
+                    let fits = self.groups[g].domain == domain && self.element(g, x);
+                    let legal = sources.iter().all(|&y| self.is_element(g, y) || !self.depends(y, g));
+                    (self.fuse && fits && legal).then_some(g)
+                });
+                match host {
+                    Some(g) => self.join(g, id),
+                    None => self.open(Work::Map, id, domain),
                 }
             }
             Some(Kernel::MatMul { .. }) => {
@@ -123,11 +139,12 @@ impl<'a> Grouper<'a> {
         let domain = self.dag.sizes(id);
         let mut host: Option<usize> = None;
         if self.fuse {
-            for &x in &self.dag.nodes[id].inputs {
+            let leaves = self.leaves(id);
+            for &x in &leaves {
                 let Some(g) = self.of[x].filter(|&g| Some(g) != host && self.can_host(g, x, id, &domain)) else {
                     continue;
                 };
-                if self.dag.nodes[id].inputs.iter().any(|&y| !self.is_element(g, y) && self.depends(y, g)) {
+                if leaves.iter().any(|&y| !self.is_element(g, y) && self.depends(y, g)) {
                     continue;
                 }
                 host = match host {
@@ -140,6 +157,17 @@ impl<'a> Grouper<'a> {
             Some(g) => self.join(g, id),
             None => self.open(Work::Map, id, domain),
         }
+    }
+
+    /// The values that an elementwise node is made of, looking through free nodes.
+    fn leaves(&self, id: NodeId) -> Vec<NodeId> {
+        let mut leaves = vec![];
+        for &x in &self.dag.nodes[id].inputs {
+            if self.free[x] { leaves.extend(self.leaves(x)) } else { leaves.push(x) }
+        }
+        leaves.sort_unstable();
+        leaves.dedup();
+        leaves
     }
 
     fn can_host(&self, g: usize, x: NodeId, id: NodeId, domain: &[usize]) -> bool {
@@ -306,4 +334,43 @@ impl<'a> Grouper<'a> {
         found.dedup();
         found
     }
+}
+
+/// Whether a node is a cheap function of one value, used only elementwise: then the value is read where the function is needed, and
+/// the function computed again.
+fn cheap(dag: &Dag, kernels: &[Option<Kernel>], free: &[bool], users: &[Vec<NodeId>], id: NodeId) -> bool {
+    let node = &dag.nodes[id];
+    if dag.roots.contains(&id) || node.shape.rank() == 0 {
+        return false;
+    }
+    let elementwise = |&user: &NodeId| match &kernels[user] {
+        Some(Kernel::Map(_)) => dag.nodes[user].shape == node.shape,
+        Some(Kernel::Reduce { .. }) => true,
+        _ => false,
+    };
+    if users[id].is_empty() || !users[id].iter().all(elementwise) {
+        return false;
+    }
+    let (mut cost, mut leaves) = (0, vec![]);
+    let mut stack = vec![id];
+    while let Some(n) = stack.pop() {
+        let Some(Kernel::Map(expr)) = &kernels[n] else { return false };
+        if dag.nodes[n].shape != node.shape && dag.constant(n).is_none() {
+            return false;
+        }
+        for inst in expr.insts() {
+            cost += match inst {
+                Inst::Input(_) | Inst::Const(_) => 0,
+                Inst::Unary(Unary::Neg | Unary::Abs | Unary::Square, _) | Inst::Select(..) => 1,
+                Inst::Binary(f, _, _) if !matches!(f, Binary::Pow | Binary::Div) => 1,
+                _ => return false,
+            };
+        }
+        for &x in &dag.nodes[n].inputs {
+            if free[x] { stack.push(x) } else { leaves.push(x) }
+        }
+    }
+    leaves.sort_unstable();
+    leaves.dedup();
+    cost <= 4 && matches!(leaves[..], [leaf] if dag.nodes[leaf].shape == node.shape)
 }

@@ -2,7 +2,7 @@
 
 use super::Dag;
 use crate::model::{Entry, NodeId};
-use crate::ops::{Fill, MatMul, Mul, Permute, Recip, Reshape, Rsqrt, Sqrt, Square};
+use crate::ops::{Fill, MatMul, Mul, Permute, Recip, Reduce, Reshape, Rsqrt, Sqrt, Square};
 use crate::{Kernel, Op};
 use gradus_tensor::Shape;
 use std::collections::HashMap;
@@ -25,11 +25,15 @@ fn fingerprint(dag: &Dag) -> Vec<(String, Vec<NodeId>)> {
 }
 
 fn once(dag: &Dag) -> Dag {
-    let mut builder = Builder { dag: Dag { nodes: vec![], roots: vec![] }, seen: HashMap::new() };
+    let mut reads = vec![0; dag.nodes.len()];
+    dag.nodes.iter().flat_map(|n| &n.inputs).chain(&dag.roots).for_each(|&x| reads[x] += 1);
+    let mut builder = Builder { dag: Dag { nodes: vec![], roots: vec![] }, seen: HashMap::new(), uses: HashMap::new() };
     let mut renamed: Vec<NodeId> = vec![];
-    for node in &dag.nodes {
+    for (node, reads) in dag.nodes.iter().zip(reads) {
         let inputs: Vec<NodeId> = node.inputs.iter().map(|&i| renamed[i]).collect();
-        renamed.push(builder.place(Entry { inputs, ..node.clone() }));
+        let id = builder.place(Entry { inputs, ..node.clone() });
+        *builder.uses.entry(id).or_insert(0) += reads;
+        renamed.push(id);
     }
     builder.dag.roots = dag.roots.iter().map(|&r| renamed[r]).collect();
     builder.dag
@@ -39,6 +43,8 @@ fn once(dag: &Dag) -> Dag {
 struct Builder {
     dag: Dag,
     seen: HashMap<(String, Vec<NodeId>, Shape), NodeId>,
+    /// How many nodes of the old graph read each node of the new one.
+    uses: HashMap<NodeId, usize>,
 }
 
 impl Builder {
@@ -83,8 +89,9 @@ impl Builder {
             Op::Mul(_) | Op::Div(_) => self.product(node),
             Op::Neg(_) => match &self.dag.nodes[node.inputs[0]] {
                 Entry { op: Op::Neg(_), inputs, .. } => inputs[0],
-                _ => self.add(node),
+                _ => self.scaled_reduce(&node, node.inputs[0], -1.0).unwrap_or_else(|| self.add(node)),
             },
+            Op::Reduce(_) => self.reduce_reduced(node),
             Op::Pow(_) if whole(0) => match constant(1) {
                 Some(1.0) => node.inputs[0],
                 Some(2.0) => self.replace(&node, Square, x.into_iter().collect()),
@@ -122,9 +129,61 @@ impl Builder {
         {
             (x, c) = (inputs[0], c * inner);
         }
+        if self.shape(x) == &node.shape
+            && let Some(id) = self.scaled_reduce(&node, x, c)
+        {
+            return id;
+        }
         let shape = self.shape(of).clone();
         let factor = self.constant(&node, c, shape);
         self.replace(&node, Mul, vec![x, factor])
+    }
+
+    /// `c` times a reduction, perhaps under another shape: the reduction scales its result itself.
+    fn scaled_reduce(&mut self, node: &Entry, x: NodeId, c: f64) -> Option<NodeId> {
+        let (entry, reduced) = match &self.dag.nodes[x] {
+            Entry { op: Op::Reshape(_), inputs, .. } => (&self.dag.nodes[inputs[0]], Some(inputs[0])),
+            entry => (entry, None),
+        };
+        let Op::Reduce(reduce) = &entry.op else { return None };
+        if self.uses.get(&reduced.unwrap_or(x)).is_some_and(|&n| n > 1) {
+            return None;
+        }
+        let op = Reduce { scale: reduce.scale * c, ..reduce.clone() };
+        let scaled = Entry { op: op.into(), ..entry.clone() };
+        let scaled = self.add(scaled);
+        Some(match reduced {
+            Some(_) => self.replace(node, Reshape { shape: node.shape.clone() }, vec![scaled]),
+            None => scaled,
+        })
+    }
+
+    /// The sum of everything in a sum is one sum of everything.
+    fn reduce_reduced(&mut self, node: Entry) -> NodeId {
+        let Op::Reduce(outer) = &node.op else { return self.add(node) };
+        let mut x = node.inputs[0];
+        if let Entry { op: Op::Reshape(_), inputs, .. } = &self.dag.nodes[x] {
+            x = inputs[0];
+        }
+        let Entry { op: Op::Reduce(inner), inputs, .. } = &self.dag.nodes[x] else { return self.add(node) };
+        let count = |id: NodeId| self.shape(id).len_at(1);
+        if node.shape.len_at(1) != 1 || self.uses.get(&x).is_some_and(|&n| n > 1) {
+            return self.add(node);
+        }
+        let source = inputs[0];
+        let mut scale = outer.scale * inner.scale;
+        if outer.mean {
+            scale /= count(x) as f64;
+        }
+        if inner.mean {
+            scale /= (count(source) / count(x)) as f64;
+        }
+        let sizes = self.shape(source).at(1);
+        let axes = (0..sizes.len()).filter(|&a| sizes[a] != 1).collect();
+        let shape = Shape::fixed(&vec![1; sizes.len()]);
+        let op = Reduce { axes, mean: false, scale };
+        let all = self.add(Entry { op: op.into(), inputs: vec![source], shape, ..node.clone() });
+        self.replace(&node, Reshape { shape: node.shape.clone() }, vec![all])
     }
 
     fn reshape(&mut self, node: Entry) -> NodeId {
@@ -184,10 +243,10 @@ fn fold(dag: &Dag, node: &Entry) -> Option<f64> {
     match node.op.kernel(&sizes, &node.shape.at(1))? {
         Kernel::Map(expr) => expr.eval(&x, 0.0, &[], |_, _| 0.0).last().copied(),
         Kernel::View { .. } | Kernel::Reshape => Some(x[0]),
-        Kernel::Reduce { fold: gradus_kernels::instr::Fold::Sum, axes, mean: false } => {
-            Some(x[0] * axes.iter().map(|&a| sizes[0][a]).product::<usize>() as f64)
+        Kernel::Reduce { fold: gradus_kernels::instr::Fold::Sum, axes, mean: false, scale } => {
+            Some(x[0] * scale * axes.iter().map(|&a| sizes[0][a]).product::<usize>() as f64)
         }
-        Kernel::Reduce { .. } => Some(x[0]),
+        Kernel::Reduce { scale, .. } => Some(x[0] * scale),
         _ => None,
     }
 }
