@@ -27,6 +27,9 @@ pub fn unit(word: u32) -> f64 {
     f64::from(word >> 8) * (1.0 / 16777216.0)
 }
 
+/// How many words an [`Rng`] makes at a time: independent blocks overlap in the processor.
+const AHEAD: usize = 16;
+
 /// A sequence of random numbers on one (seed, stream, step), for host work such as shuffling and initial weights.
 ///
 /// ```
@@ -42,24 +45,32 @@ pub struct Rng {
     stream: u32,
     step: u64,
     next: u64,
-    words: [u32; 4],
+    words: [u32; AHEAD],
     spare: Option<f64>,
 }
 
 impl Rng {
     /// A generator at the start of its sequence. Different (seed, stream, step) give independent sequences.
     pub fn new(seed: u64, stream: u32, step: u64) -> Rng {
-        Rng { seed, stream, step, next: 0, words: [0; 4], spare: None }
+        Rng { seed, stream, step, next: 0, words: [0; AHEAD], spare: None }
     }
 
     /// The next 32 random bits.
     pub fn word(&mut self) -> u32 {
-        let lane = (self.next % 4) as usize;
+        let lane = self.next as usize % AHEAD;
         if lane == 0 {
-            self.words = block(self.seed, self.stream, self.step, (self.next / 4) as u32);
+            self.refill();
         }
         self.next += 1;
         self.words[lane]
+    }
+
+    fn refill(&mut self) {
+        let first = (self.next / 4) as u32;
+        let (words, _) = self.words.as_chunks_mut::<4>();
+        for (words, i) in words.iter_mut().zip(0..) {
+            *words = block(self.seed, self.stream, self.step, first.wrapping_add(i));
+        }
     }
 
     /// A number in [0, 1), with 53 random bits.
@@ -113,6 +124,15 @@ mod tests {
             philox([0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344], [0xa4093822, 0x299f31d0]),
             [0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1]
         );
+    }
+
+    #[test]
+    fn a_sequence_is_its_blocks_in_order() {
+        let mut rng = Rng::new(7, 3, 1 << 40);
+        for i in 0..20 {
+            let words: [u32; 4] = std::array::from_fn(|_| rng.word());
+            assert_eq!(words, block(7, 3, 1 << 40, i));
+        }
     }
 
     #[test]
