@@ -50,6 +50,7 @@ pub(crate) fn group(dag: &Dag, fuse: bool) -> Groups {
     for id in 0..dag.nodes.len() {
         grouper.visit(id);
     }
+    grouper.join_neighbours();
     // Free nodes that something other than a map needs get a map of their own.
     for id in 0..dag.nodes.len() {
         if grouper.free[id] && grouper.needs_memory(id) {
@@ -248,6 +249,28 @@ impl<'a> Grouper<'a> {
         }
         self.groups[host].nodes.sort_unstable();
         Some(host)
+    }
+
+    /// Maps over one domain that read one value, or values of one kernel, become one map.
+    fn join_neighbours(&mut self) {
+        let reads = |grouper: &Self, g: usize| -> Vec<(Option<usize>, NodeId)> {
+            let values = grouper.groups[g].nodes.iter().flat_map(|&n| grouper.leaves(n));
+            let source = |x: NodeId| (grouper.of[x], if grouper.of[x].is_some() { 0 } else { x });
+            values.filter(|&x| grouper.dag.constant(x).is_none()).map(source).collect()
+        };
+        let maps: Vec<usize> =
+            (0..self.groups.len()).filter(|&g| self.fuse && self.groups[g].work == Work::Map).collect();
+        for (i, &a) in maps.iter().enumerate() {
+            for &b in &maps[i + 1..] {
+                let alive = !self.groups[a].nodes.is_empty() && !self.groups[b].nodes.is_empty();
+                if alive && self.groups[a].domain == self.groups[b].domain {
+                    let shared = reads(self, b);
+                    if reads(self, a).iter().any(|x| shared.contains(x)) {
+                        self.merge(a, b);
+                    }
+                }
+            }
+        }
     }
 
     fn open(&mut self, work: Work, id: NodeId, domain: Vec<usize>) {
