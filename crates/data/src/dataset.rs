@@ -158,6 +158,15 @@ impl Dataset {
         }
     }
 
+    /// The targets as the engine takes them, `[N, K]` sample after sample: a class is the number of its index, with K = 1.
+    pub fn target_values(&self) -> Vec<f32> {
+        match &self.target {
+            Target::None => Vec::new(),
+            Target::Classes { labels, .. } => labels.iter().map(|&label| label as f32).collect(),
+            Target::Values { values, .. } => values.to_f32(),
+        }
+    }
+
     /// How many samples each class has, if the target is one.
     pub fn class_counts(&self) -> Option<Vec<usize>> {
         let Target::Classes { labels, classes } = &self.target else { return None };

@@ -86,3 +86,32 @@ fn help(path: &str) -> String {
         _ => "\ncorrect the path, or set GRADUS_DATA to the folder that holds it".to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn the_first_root_wins_and_gz_is_optional() {
+        let folder = env::temp_dir().join(format!("gradus-locator-{}", std::process::id()));
+        for root in ["a", "b"] {
+            fs::create_dir_all(folder.join(root).join("set")).unwrap();
+        }
+        fs::write(folder.join("a/set/only-packed.idx.gz"), "").unwrap();
+        fs::write(folder.join("b/set/both.csv"), "").unwrap();
+        fs::write(folder.join("b/set/plain.idx"), "").unwrap();
+        let locator = Locator::new([folder.join("a"), folder.join("b"), folder.join("a")]);
+        assert_eq!(locator.roots().len(), 2);
+        assert_eq!(locator.find("set/both.csv").unwrap(), folder.join("b/set/both.csv"));
+        fs::write(folder.join("a/set/both.csv"), "").unwrap();
+        assert_eq!(locator.find("set/both.csv").unwrap(), folder.join("a/set/both.csv"));
+        assert_eq!(locator.find("set/only-packed.idx").unwrap(), folder.join("a/set/only-packed.idx.gz"));
+        assert_eq!(locator.find("set/plain.idx.gz").unwrap(), folder.join("b/set/plain.idx"));
+        let absolute = folder.join("b/set/plain.idx");
+        assert_eq!(Locator::default().find(absolute.to_str().unwrap()).unwrap(), absolute);
+        assert_eq!(locator.find("-").unwrap(), Path::new("-"));
+        assert!(locator.find("set").is_err());
+        fs::remove_dir_all(&folder).unwrap();
+    }
+}

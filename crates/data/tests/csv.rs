@@ -246,6 +246,12 @@ fn reports() {
         "t.csv: csv, 44 bytes\n  age: number [3], 38 to 39, 1 missing, 2 classes (38: 1, 39: 1)\n  job: text [3], 2 classes \
          (boss: 1, clerk: 2)\n  x: number [3], 1.5 to 2, 1 missing"
     );
+    folder.file("ragged.csv", "a,b\n1,2,3\n4,5\n");
+    assert_eq!(
+        folder.short(&check_file(&folder.0.join("ragged.csv")).unwrap_err().to_string()),
+        "ragged.csv, line 2: 2 fields expected, as in the first row, but 3 fields found; if the first line is no row, say \
+         skip_lines = 1; else check quotes and the delimiter"
+    );
     folder.file("page.csv", "<!DOCTYPE html><html></html>");
     assert_eq!(
         folder.short(&check_file(&folder.0.join("page.csv")).unwrap_err().to_string()),

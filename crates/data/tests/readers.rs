@@ -129,6 +129,29 @@ fn other_data_must_fit_the_training_data() {
 }
 
 #[test]
+fn the_task_must_stay() {
+    let schema = source("{ npz = { path = \"stored.npz\", task = \"classes\" } }").read(&locator()).unwrap().schema();
+    let values = source("{ npz = { path = \"stored.npz\", task = \"values\" } }");
+    assert_eq!(
+        values.read_like(&locator(), &schema).unwrap_err().to_string(),
+        "the data do not fit: class labels \"1\", \"2\", \"3\" expected, but 1 target values a sample in stored.npz received; read \
+         the data with the task and target of the training data"
+    );
+    let digits = source("{ embedded = \"digits\" }");
+    let train = digits.read(&locator()).unwrap();
+    let mut schema = train.schema();
+    assert_eq!(digits.read_like(&locator(), &schema).unwrap(), train);
+    schema.target = TargetSchema::Classes((0..10).rev().map(|digit| digit.to_string()).collect());
+    let turned = digits.read_like(&locator(), &schema).unwrap();
+    assert_eq!(turned.labels().unwrap()[0], 9 - train.labels().unwrap()[0]);
+    schema.target = TargetSchema::Classes(vec!["a".to_string()]);
+    assert_eq!(
+        digits.read_like(&locator(), &schema).unwrap_err().to_string(),
+        "digits: label \"0\" of row 0 is none of the known classes \"a\"; correct the label, or train on data that have this class"
+    );
+}
+
+#[test]
 fn inputs_for_a_prediction() {
     let train = source("{ npz = { path = \"stored.npz\", task = \"classes\" } }");
     let schema = train.read(&locator()).unwrap().schema();

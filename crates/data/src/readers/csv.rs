@@ -13,7 +13,6 @@ use crate::locator::Locator;
 use crate::report::ArrayReport;
 use crate::schema::{Column, Encoding, Schema};
 use serde::{Deserialize, Serialize};
-use std::fmt;
 use std::io::Read;
 use std::path::Path;
 
@@ -228,12 +227,12 @@ pub(crate) fn report(path: &Path) -> Result<Vec<ArrayReport>, DataError> {
     let mut source = Vec::new();
     let file = path.display().to_string();
     Stream::open(path)?.read_to_end(&mut source).map_err(|e| DataError::read(&file, e))?;
-    let parse =
-        |delimiter| Table::parse(source.clone(), file.clone(), &Dialect { delimiter, comment: None, skip_lines: 0 });
-    let comma = parse(b',');
-    let others = [b';', b'\t', b'|'].into_iter().filter_map(|delimiter| parse(delimiter).ok());
-    let wider = others.max_by_key(Table::width).filter(|table| table.width() > comma.as_ref().map_or(1, Table::width));
-    let table = wider.map_or(comma, Ok)?;
+    let dialect = |delimiter| Dialect { delimiter, comment: None, skip_lines: 0 };
+    let head: Vec<u8> = source.split_inclusive(|&byte| byte == b'\n').take(20).flatten().copied().collect();
+    let width = |delimiter| Table::parse(head.clone(), file.clone(), &dialect(delimiter)).map_or(0, |t| t.width());
+    let candidates = [b'|', b'\t', b';', b','].map(|delimiter| (width(delimiter), delimiter));
+    let wide = candidates.into_iter().filter(|(width, _)| *width > 1).max_by_key(|(width, _)| *width);
+    let table = Table::parse(source, file.clone(), &dialect(wide.map_or(b',', |(_, delimiter)| delimiter)))?;
     let number = |cell: &str| cell.parse::<f64>().is_ok();
     let header = table.rows() > 1 && !table.row(0).any(number) && table.row(1).any(number);
     let mut source = CsvSource { header, ..CsvSource::new(file) };
@@ -246,13 +245,4 @@ pub(crate) fn report(path: &Path) -> Result<Vec<ArrayReport>, DataError> {
     source.columns = Some(names);
     let view = View::new(&source, &table, header)?;
     Ok((0..table.width()).map(|column| view.report(column)).collect())
-}
-
-impl fmt::Display for ColumnRef {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            ColumnRef::Name(name) => write!(f, "{name:?}"),
-            ColumnRef::Position(position) => write!(f, "{position}"),
-        }
-    }
 }

@@ -72,6 +72,7 @@ impl Source {
     pub fn read_like(&self, locator: &Locator, schema: &Schema) -> Result<Dataset, DataError> {
         let data = self.read_with(locator, Some(schema))?;
         check_features(&self.name(), &data, schema)?;
+        check_target(&self.name(), &data, schema)?;
         Ok(data)
     }
 
@@ -136,7 +137,17 @@ impl Source {
             Source::Npy(source) => source.read(locator, schema),
             Source::Npz(source) => source.read(locator, schema),
             Source::Csv(source) => source.read(locator, schema),
-            Source::Embedded(set) => Ok(set.read()),
+            Source::Embedded(set) => {
+                let data = set.read();
+                match (schema.and_then(Schema::classes), data.labels(), data.classes()) {
+                    (Some(known), Some(labels), Some(classes)) if known != classes => {
+                        let labels: Vec<&String> = labels.iter().map(|&label| &classes[label as usize]).collect();
+                        let target = Target::from_labels(&labels, Some(known)).map_err(|e| e.of(set.name()))?;
+                        Ok(Dataset { target, ..data })
+                    }
+                    _ => Ok(data),
+                }
+            }
         }
     }
 }
@@ -182,6 +193,30 @@ fn fit_shape(data: Dataset, schema: &Schema) -> Result<Dataset, DataError> {
         return Ok(Dataset { inputs: data.inputs.reshape(shape)?, ..data });
     }
     Ok(data)
+}
+
+/// The target is of the kind that was trained on, or left out.
+fn check_target(file: &str, data: &Dataset, schema: &Schema) -> Result<(), DataError> {
+    let describe = |target: &TargetSchema| match target {
+        TargetSchema::None => "no target".to_string(),
+        TargetSchema::Classes(classes) => format!("class labels {}", crate::error::list(classes)),
+        TargetSchema::Values(names) => format!("{} target values a sample", names.len()),
+    };
+    let found = data.schema().target;
+    let fits = match (&schema.target, &found) {
+        (_, TargetSchema::None) => true,
+        (TargetSchema::Classes(a), TargetSchema::Classes(b)) => a == b,
+        (TargetSchema::Values(a), TargetSchema::Values(b)) => a.len() == b.len(),
+        _ => false,
+    };
+    if fits {
+        return Ok(());
+    }
+    Err(DataError::Mismatch {
+        expected: describe(&schema.target),
+        received: format!("{} in {file}", describe(&found)),
+        help: "read the data with the task and target of the training data".to_string(),
+    })
 }
 
 fn check_features(file: &str, data: &Dataset, schema: &Schema) -> Result<(), DataError> {
