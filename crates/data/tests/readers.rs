@@ -79,8 +79,14 @@ fn archives() {
         let data = source(&format!("{{ npz = {{ path = \"{name}\", task = \"values\" }} }}")).read(&locator()).unwrap();
         assert_eq!(data.values().unwrap().shape(), [6, 1]);
         assert_eq!(data.schema().target, TargetSchema::Values(vec!["y".to_string()]));
-        let data = source(&format!("{{ npz = {{ path = \"{name}\" }} }}")).read(&locator()).unwrap();
-        assert_eq!(data.schema().target, TargetSchema::None);
+        assert_eq!(
+            error(&format!("{{ npz = {{ path = \"{name}\" }} }}")),
+            format!(
+                "{name}: its numbers can be class labels or real values; say task = \"classes\" or task = \"values\""
+            )
+        );
+        let text = format!("{{ npz = {{ path = \"{name}\", label = \"none\" }} }}");
+        assert_eq!(source(&text).read(&locator()).unwrap().schema().target, TargetSchema::None);
     }
 }
 

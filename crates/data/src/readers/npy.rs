@@ -37,7 +37,7 @@ pub struct NpzSource {
     /// The name of the array of targets: `[N]` or `[N, K]`.
     #[serde(default = "label_key")]
     pub label: String,
-    /// What the targets are. Without it there is no target, and `label` is not read.
+    /// What the targets are; needed where the archive has an array of that name, else there is no target.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub task: Option<Task>,
 }
@@ -75,6 +75,7 @@ impl NpzSource {
         let inputs = archive.read(&self.data)?;
         let target = match self.task {
             Some(task) => target_of(archive.read(&self.label)?, task, schema, &self.path)?,
+            None if archive.keys().contains(&self.label) => return Err(no_task(&self.path)),
             None => Target::None,
         };
         Dataset::new(inputs, target).map_err(|e| e.of(&self.path))
