@@ -1,9 +1,13 @@
 //! A checked list of instructions, ready to run.
 
+use crate::context::{Context, FIRST_INPUT, Place, Slot};
 use crate::instr::{Instr, Loc};
-use crate::reference::{self, Memory};
+use crate::node::{Node, Op, place_meetings};
+use crate::pool::Barrier;
 use crate::verify::{CodeError, check, check_scalar};
-use crate::{Isa, Pool, Real};
+use crate::{Buffer, Isa, Pool, Real};
+use std::cell::UnsafeCell;
+use std::fmt;
 
 /// How many elements each memory has.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -44,13 +48,54 @@ pub struct Tripped {
 }
 
 /// A list of instructions whose every access has been checked, with the scratch memory that it needs to run.
-#[derive(Debug)]
+///
+/// ```
+/// use gradus_kernels::instr::{Instr, Loc, Map, Operand, Space, Store};
+/// use gradus_kernels::{Bindings, Code, Expr, Isa, Pool, Sizes, Term};
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let at = |space| Loc { space, offset: 0 };
+/// let square = Map {
+///     dims: vec![3],
+///     expr: Expr::build(1, |x: &[Term]| x[0].square()),
+///     inputs: vec![Operand { loc: at(Space::Input(0)), strides: vec![1] }],
+///     stores: vec![Store { value: 1, loc: at(Space::State), reduce: None }],
+/// };
+/// let sizes = Sizes { state: 3, inputs: vec![3], ..Sizes::default() };
+/// let mut code = Code::<f32>::new(vec![Instr::Map(square)], sizes, vec![], Isa::detect(), 1)?;
+/// let mut state = [0.0; 3];
+/// let memory = Bindings { arena: &mut [], consts: &[], state: &mut state, inputs: &[&[1.0, 2.0, 3.0]] };
+/// code.run(memory, 0, 0, 1, &mut [], &Pool::new(1))?;
+/// assert_eq!(state, [1.0, 4.0, 9.0]);
+/// # Ok(())
+/// # }
+/// ```
 pub struct Code<T> {
     instrs: Vec<Instr<T>>,
     sizes: Sizes,
-    scalars: Vec<Loc>,
     isa: Isa,
+    nodes: Vec<Node<T>>,
+    scalars: Vec<Place>,
+    /// Threads must meet before the scalars are read.
+    wait_last: bool,
+    parallel: bool,
+    threads: Vec<Thread<T>>,
+    shared: Buffer<T>,
+    /// Vectors of equal lanes, which slots point to.
+    _constants: Vec<(u64, Buffer<T>)>,
 }
+
+/// What one thread writes to.
+struct Thread<T> {
+    slots: Vec<Slot<T>>,
+    scratch: Buffer<T>,
+    bases: Vec<*mut T>,
+}
+
+// SAFETY: the pointers of slots lead to scratch memory that the code owns; all other pointers are set anew by every run, which
+// takes the code by exclusive reference.
+unsafe impl<T: Real> Send for Code<T> {}
+// SAFETY: a shared reference gives access to the instructions only.
+unsafe impl<T: Real> Sync for Code<T> {}
 
 impl<T: Real> Code<T> {
     /// Checks the instructions and prepares them for an instruction set and at most `threads` threads.
@@ -70,18 +115,82 @@ impl<T: Real> Code<T> {
         threads: usize,
     ) -> Result<Code<T>, CodeError> {
         assert!(isa.is_available(), "this processor has no {isa}");
-        let _ = threads;
+        let mut nodes: Vec<Node<T>> = Vec::with_capacity(instrs.len());
+        let mut accesses = Vec::with_capacity(instrs.len());
+        let mut shared = 0;
         for (i, instr) in instrs.iter().enumerate() {
-            check(i, instr, &sizes)?;
+            let touched = check(i, instr, &sizes)?;
+            let mut op = Op::new(instr, isa);
+            let mut after = None;
+            if let Op::Map(map) = &mut op {
+                map.place_shared(shared);
+                shared += map.shared.next_multiple_of(16);
+                after = map.gathering(isa);
+            }
+            let parts = op.parts();
+            if parts == 0 {
+                continue;
+            }
+            nodes.push(Node { op, parts, wait: false });
+            accesses.push(touched.clone());
+            if let Some(gathering) = after {
+                nodes.push(Node { op: Op::Gathering(gathering), parts: 1, wait: true });
+                accesses.push(touched);
+            }
         }
-        for (i, &loc) in scalars.iter().enumerate() {
-            check_scalar(instrs.len(), i, loc, &sizes)?;
+        let reads: Vec<_> = scalars
+            .iter()
+            .enumerate()
+            .map(|(i, &loc)| check_scalar(instrs.len(), i, loc, &sizes))
+            .collect::<Result<_, _>>()?;
+        let wait_last = place_meetings(&mut nodes, &accesses, &reads);
+
+        let parallel = nodes.iter().any(|n| n.parts > 1);
+        let threads = if parallel { threads.max(1) } else { 1 };
+        let scratch = nodes.iter().map(|n| n.op.scratch()).max().unwrap_or(0);
+        let mut buffers: Vec<Buffer<T>> = (0..threads).map(|_| Buffer::zeroed(scratch)).collect();
+        let mut slots: Vec<(Vec<Slot<T>>, *mut T)> = buffers.iter_mut().map(|b| (Vec::new(), b.as_mut_ptr())).collect();
+        let mut constants: Vec<(u64, Buffer<T>)> = Vec::new();
+        let mut constant = |x: f64| {
+            let at = constants.iter().position(|c| c.0 == x.to_bits()).unwrap_or_else(|| {
+                let mut lanes = Buffer::zeroed(16);
+                lanes.fill(T::from_f64(x));
+                constants.push((x.to_bits(), lanes));
+                constants.len() - 1
+            });
+            constants[at].1.as_mut_ptr()
+        };
+        for node in &mut nodes {
+            node.op.place_slots(&mut slots, &mut constant);
         }
-        Ok(Code { instrs, sizes, scalars, isa })
+        let threads = slots
+            .into_iter()
+            .zip(buffers)
+            .map(|((slots, _), scratch)| Thread {
+                slots,
+                scratch,
+                bases: vec![std::ptr::null_mut(); FIRST_INPUT + sizes.inputs.len()],
+            })
+            .collect();
+        Ok(Code {
+            instrs,
+            sizes,
+            isa,
+            nodes,
+            scalars: scalars.into_iter().map(Place::from).collect(),
+            wait_last,
+            parallel,
+            threads,
+            shared: Buffer::zeroed(shared),
+            _constants: constants,
+        })
     }
 
     /// Runs `steps` steps. Step `s` sees its own part of every input, the step counter `first_step + s`, and random numbers
     /// of (seed, first_step + s); after it, each scalar is added to its sum.
+    ///
+    /// Any number of threads gives the same bits. Nothing is allocated, and no other thread is woken for a code that is too
+    /// small to gain.
     ///
     /// # Errors
     /// If a guard trips: nothing after it has been computed, and the sums lack that step.
@@ -97,23 +206,50 @@ impl<T: Real> Code<T> {
         sums: &mut [f64],
         pool: &Pool,
     ) -> Result<(), Tripped> {
-        let _ = pool;
         let Bindings { arena, consts, state, inputs } = memory;
         assert!(arena.len() >= self.sizes.arena && consts.len() >= self.sizes.consts, "the memory fits the code");
         assert!(state.len() >= self.sizes.state && inputs.len() == self.sizes.inputs.len(), "the memory fits the code");
         assert!(inputs.iter().zip(&self.sizes.inputs).all(|(x, n)| x.len() == steps * n), "inputs for every step");
         assert_eq!(sums.len(), self.scalars.len(), "a sum for every scalar");
-        for s in 0..steps {
-            let now: Vec<&[T]> = inputs.iter().zip(&self.sizes.inputs).map(|(x, n)| &x[s * n..(s + 1) * n]).collect();
-            let mut memory = Memory { arena: &mut *arena, consts, state: &mut *state, inputs: &now };
-            for instr in &self.instrs {
-                reference::execute(instr, &mut memory, seed, first_step + s as u64)?;
-            }
-            for (sum, &loc) in sums.iter_mut().zip(&self.scalars) {
-                *sum += memory.read(loc, 0).to_f64();
+        let threads = if self.parallel { self.threads.len().min(pool.threads()) } else { 1 };
+        let spaces = [arena.as_mut_ptr(), consts.as_ptr().cast_mut(), state.as_mut_ptr()];
+        for thread in &mut self.threads[..threads] {
+            thread.bases[..FIRST_INPUT].copy_from_slice(&spaces);
+            for (base, input) in thread.bases[FIRST_INPUT..].iter_mut().zip(inputs) {
+                *base = input.as_ptr().cast_mut();
             }
         }
-        Ok(())
+        let shared = self.shared.as_mut_ptr();
+        let owned = self.threads.as_mut_ptr();
+        let walk = Walk {
+            nodes: &self.nodes,
+            inputs: &self.sizes.inputs,
+            scalars: &self.scalars,
+            wait_last: self.wait_last,
+            seed,
+            first_step,
+            steps,
+            shared,
+            threads: owned,
+            barrier: Barrier::new(threads),
+            sums: sums.as_mut_ptr(),
+            tripped: UnsafeCell::new(None),
+        };
+        if threads > 1 {
+            let job = |i: usize| {
+                if i < threads {
+                    let _leave = GiveUp(&walk.barrier);
+                    // SAFETY: every thread below `threads` walks once, and they meet where they must.
+                    unsafe { walk.steps::<true>(i, threads) };
+                }
+            };
+            if pool.run(&job) {
+                return walk.outcome();
+            }
+        }
+        // SAFETY: the memory was compared with the sizes that every instruction was checked against; one thread walks.
+        unsafe { walk.steps::<false>(0, 1) };
+        walk.outcome()
     }
 
     /// The instructions.
@@ -124,5 +260,109 @@ impl<T: Real> Code<T> {
     /// The instruction set.
     pub fn isa(&self) -> Isa {
         self.isa
+    }
+
+    /// Whether some instruction is cut into parts, so that more threads can help.
+    pub fn is_parallel(&self) -> bool {
+        self.parallel
+    }
+}
+
+impl<T: Real> fmt::Debug for Code<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Code")
+            .field("isa", &self.isa)
+            .field("sizes", &self.sizes)
+            .field("instrs", &self.instrs)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A run, shared by its threads.
+struct Walk<'a, T> {
+    nodes: &'a [Node<T>],
+    inputs: &'a [usize],
+    scalars: &'a [Place],
+    wait_last: bool,
+    seed: u64,
+    first_step: u64,
+    steps: usize,
+    shared: *mut T,
+    threads: *mut Thread<T>,
+    barrier: Barrier,
+    sums: *mut f64,
+    tripped: UnsafeCell<Option<Tripped>>,
+}
+
+// SAFETY: thread `i` uses element `i` of `threads`; the first thread alone writes `sums` and `tripped`; the rest is read, or
+// written by nodes that keep apart by their parts and by meetings.
+unsafe impl<T: Real> Sync for Walk<'_, T> {}
+
+/// Lets the other threads go if this one panics.
+struct GiveUp<'a>(&'a Barrier);
+
+impl Drop for GiveUp<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.give_up();
+        }
+    }
+}
+
+impl<T: Real> Walk<'_, T> {
+    /// Runs this thread's share of all steps.
+    ///
+    /// # Safety
+    /// Each thread below `threads` calls this once; the bases are those of memory that fits the code.
+    unsafe fn steps<const MEET: bool>(&self, thread: usize, threads: usize) {
+        // SAFETY: this thread's own element.
+        let own = unsafe { &mut *self.threads.add(thread) };
+        let mut context = Context {
+            bases: own.bases.as_ptr(),
+            seed: self.seed,
+            step: self.first_step,
+            slots: own.slots.as_mut_ptr(),
+            scratch: own.scratch.as_mut_ptr(),
+            shared: self.shared,
+        };
+        for step in 0..self.steps {
+            context.step = self.first_step.wrapping_add(step as u64);
+            for node in self.nodes {
+                if MEET && node.wait && !self.barrier.wait() {
+                    return;
+                }
+                let mut part = thread;
+                while part < node.parts {
+                    // SAFETY: the caller's; parts of one node keep apart, and `wait` keeps nodes apart.
+                    if let Err(stopped) = unsafe { node.op.run(&context, part) } {
+                        // SAFETY: guards have one part: this is the first thread.
+                        unsafe {
+                            *self.tripped.get() =
+                                Some(Tripped { step: context.step, id: stopped.id, value: stopped.value });
+                        }
+                        self.barrier.give_up();
+                        return;
+                    }
+                    part += threads;
+                }
+            }
+            if MEET && self.wait_last && !self.barrier.wait() {
+                return;
+            }
+            if thread == 0 {
+                for (i, &place) in self.scalars.iter().enumerate() {
+                    // SAFETY: the place was checked; there is a sum for every scalar, and only this thread uses them.
+                    unsafe { *self.sums.add(i) += (*context.at(place)).to_f64() };
+                }
+            }
+            for (base, n) in own.bases[FIRST_INPUT..].iter_mut().zip(self.inputs) {
+                *base = base.wrapping_add(*n);
+            }
+            context.bases = own.bases.as_ptr();
+        }
+    }
+
+    fn outcome(self) -> Result<(), Tripped> {
+        self.tripped.into_inner().map_or(Ok(()), Err)
     }
 }

@@ -8,18 +8,29 @@
 //! | [`reference`] | what each instruction means, in the plainest code |
 //! | [`random`] | the random numbers of an instruction |
 //! | [`Pool`], [`Buffer`], [`Isa`], [`Real`] | threads, memory, instruction sets, element types |
+//!
+//! Inside: `simd` is the vector trait that every kernel is written over, `math` the functions on vectors; `map`, `matmul`,
+//! `copy`, `softmax` and `index` hold one kind of instruction each, `node` puts them behind one interface, `verify` checks them.
 
 mod buffer;
 mod code;
+mod context;
+mod copy;
 pub mod expr;
+mod index;
 pub mod instr;
 mod isa;
+mod map;
+mod math;
+mod matmul;
+mod node;
 mod pool;
 pub mod random;
 mod real;
 pub mod reference;
 mod scalar;
 mod simd;
+mod softmax;
 mod verify;
 
 pub use buffer::Buffer;

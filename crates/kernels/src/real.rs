@@ -1,9 +1,24 @@
 //! The element types.
 
 use std::fmt::Debug;
+use std::ops::{Add, Div, Mul, Sub};
 
 /// An element type: `f32` for training, `f64` for checking gradients.
-pub trait Real: Copy + Default + PartialEq + PartialOrd + Debug + Send + Sync + 'static + crate::simd::Element {
+pub trait Real:
+    Copy
+    + Default
+    + PartialEq
+    + PartialOrd
+    + Debug
+    + Send
+    + Sync
+    + 'static
+    + Add<Output = Self>
+    + Sub<Output = Self>
+    + Mul<Output = Self>
+    + Div<Output = Self>
+    + crate::simd::Element
+{
     /// The type's name in messages and files.
     const NAME: &'static str;
     /// The nearest number of this type.

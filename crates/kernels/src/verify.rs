@@ -5,6 +5,7 @@
 
 use crate::expr::{Expr, Inst, Random};
 use crate::instr::*;
+use crate::map::RANK;
 use crate::{Real, Sizes};
 use std::fmt::Display;
 use std::ops::Range;
@@ -169,6 +170,13 @@ impl Checker<'_> {
             .ok_or_else(|| self.error(what, "a number of elements that fits in memory", format!("{dims:?}")))
     }
 
+    fn rank(&self, dims: &[usize]) -> Result<(), CodeError> {
+        if dims.iter().filter(|&&d| d > 1).count() > RANK {
+            return Err(self.error("sizes", format!("at most {RANK} dimensions larger than 1"), format!("{dims:?}")));
+        }
+        Ok(())
+    }
+
     fn read(&mut self, what: &str, loc: Loc, len: Option<usize>) -> Result<Access, CodeError> {
         self.access(what, loc, len, false)
     }
@@ -281,6 +289,7 @@ impl Checker<'_> {
 
     fn map(&mut self, map: &Map) -> Result<(), CodeError> {
         let len = self.count("domain", &map.dims)?;
+        self.rank(&map.dims)?;
         self.expr("expression", &map.expr, map.inputs.len(), &map.dims)?;
         let mut inputs = Vec::new();
         for (i, x) in map.inputs.iter().enumerate() {
@@ -344,6 +353,7 @@ impl Checker<'_> {
 
     fn copy(&mut self, copy: &Copy) -> Result<(), CodeError> {
         self.count("sizes", &copy.dims)?;
+        self.rank(&copy.dims)?;
         let x = self.view("source", &copy.dims, &copy.source, false)?;
         let y = self.view("target", &copy.dims, &copy.target, true)?;
         self.disjoint("target", &y, "source", &x)?;

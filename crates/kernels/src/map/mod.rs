@@ -1,0 +1,599 @@
+//! Fused maps: an expression over a domain, run tile by tile with every intermediate value in the first-level cache.
+
+mod layout;
+mod ops;
+mod program;
+mod walk;
+
+use crate::context::{Context, Part, Place, Slot};
+use crate::instr::{Fold, Map, Reduce};
+use crate::simd::{Entry, Kernel, Simd, entry};
+use crate::verify::contiguous;
+use crate::{Inst, Isa, Real, random};
+use layout::Layout;
+use program::{Leaf, Program, Sink, Source, Start};
+use std::marker::PhantomData;
+
+pub use layout::{RANK, merge};
+
+/// Elements of a tile: few enough that a program's registers stay in the first-level cache.
+const TILE: usize = 512;
+/// Elements of a tile of a program without registers.
+const LONG_TILE: usize = 8192;
+/// Elements of a block of a product's result.
+const BLOCK: usize = 1024;
+/// Columns of a block, where it is not as wide as the result.
+const BLOCK_COLS: usize = 256;
+/// Loops over elements that a part is worth.
+const PART: usize = 64 * 1024;
+/// The most parts.
+const PARTS: usize = 16;
+/// Room after a register for a vector that is written too far.
+const SLACK: usize = 16;
+
+struct InputPlan {
+    slot: u16,
+    place: Place,
+    source: Source,
+    strides: Vec<usize>,
+    whole: bool,
+    repeated: bool,
+}
+
+struct StorePlan {
+    slot: u16,
+    place: Place,
+    fold: Option<FoldPlan>,
+}
+
+struct FoldPlan {
+    fold: Fold,
+    scale: f64,
+    /// 0 along the folded dimensions.
+    strides: Vec<usize>,
+    /// Elements of the whole result.
+    len: usize,
+    /// Where the parts leave their results in the shared scratch memory, if the parts share results.
+    partial: Option<usize>,
+}
+
+/// A map ready to run.
+pub struct MapPlan<T> {
+    program: Program<T>,
+    layout: Layout,
+    inputs: Vec<InputPlan>,
+    stores: Vec<StorePlan>,
+    /// For each dimension of the domain: its stride in elements and its size, to find coordinates.
+    coordinates: Vec<(usize, usize)>,
+    /// Nothing to compute: only start values to write.
+    empty: bool,
+    units: usize,
+    units_per_part: usize,
+    /// How many pieces that may run side by side.
+    pub parts: usize,
+    /// Elements of shared scratch memory.
+    pub shared: usize,
+    shared_base: usize,
+    slot_base: usize,
+    block_slot: Option<u16>,
+    run: Part<MapPlan<T>, T>,
+    begin: Entry<MapPlan<T>, Context<T>>,
+    tile: Entry<MapPlan<T>, Context<T>>,
+}
+
+/// Sums up what the parts of a map left.
+pub struct Gathering<T> {
+    stores: Vec<(Place, Fold, f64, usize, usize)>,
+    parts: usize,
+    run: Part<Gathering<T>, T>,
+}
+
+impl<T: Real> MapPlan<T> {
+    pub fn new(map: &Map, isa: Isa) -> MapPlan<T> {
+        MapPlan::over(map, isa, None)
+    }
+
+    /// A map over `[batch, m, n]` whose first input is put into each tile by the caller. A tile is some rows, or a piece of one.
+    pub fn block(map: &Map, isa: Isa) -> MapPlan<T> {
+        let dims: Vec<usize> = map.dims.iter().map(|&d| d.max(1)).collect();
+        let layout = if dims[2] <= BLOCK_COLS / 2 {
+            let rows = BLOCK / dims[2];
+            Layout::along(dims, 1, rows)
+        } else {
+            let chunks = dims[2].div_ceil(BLOCK_COLS);
+            let chunk = dims[2].div_ceil(chunks).next_multiple_of(64).min(dims[2]);
+            Layout { axis: 2, chunk, chunks: dims[2].div_ceil(chunk), inner: 1, dims }
+        };
+        MapPlan::over(map, isa, Some(layout))
+    }
+
+    /// The rows of a block's tile if its rows are whole, else the columns of its one row.
+    pub fn block_shape(&self) -> Result<usize, usize> {
+        if self.layout.axis == 1 { Ok(self.layout.chunk) } else { Err(self.layout.chunk) }
+    }
+
+    fn over(map: &Map, isa: Isa, fixed: Option<Layout>) -> MapPlan<T> {
+        let block = fixed.is_some().then_some(0);
+        let used: Vec<usize> =
+            (0..map.inputs.len()).filter(|&i| map.expr.insts().contains(&Inst::Input(i as u16))).collect();
+        let empty = map.dims.contains(&0);
+        let sizes: Vec<usize> = map.dims.iter().map(|&d| d.max(1)).collect();
+
+        // Views: operands, then results of folds.
+        let mut views: Vec<Vec<usize>> = used.iter().map(|&i| map.inputs[i].strides.clone()).collect();
+        for reduce in map.stores.iter().filter_map(|s| s.reduce) {
+            views.push(fold_strides(&sizes, reduce));
+        }
+        let coordinates = contiguous(&sizes).into_iter().zip(sizes.iter().copied()).collect();
+        // Folded and kept dimensions never merge: the result's strides differ.
+        let mut layout = fixed.unwrap_or_else(|| Layout::new(merge(&sizes, &mut views), TILE));
+        let mut sources = vec![Source::Direct; map.inputs.len()];
+        for (&i, strides) in used.iter().zip(&views) {
+            sources[i] = if block == Some(i) || layout.is_contiguous(strides) {
+                Source::Direct
+            } else if strides.iter().zip(&layout.dims).all(|(&s, &d)| s == 0 || d == 1) {
+                Source::Splat
+            } else if layout.is_constant(strides) {
+                Source::TileSplat
+            } else {
+                Source::Buffer
+            };
+        }
+        let sinks: Vec<_> = map
+            .stores
+            .iter()
+            .map(|store| {
+                let sink = if store.reduce.is_some() {
+                    Sink::Fold
+                } else {
+                    Sink::Write(
+                        used.iter()
+                            .copied()
+                            .filter(|&i| sources[i] == Source::Direct && map.inputs[i].loc == store.loc)
+                            .collect(),
+                    )
+                };
+                (store.value, sink)
+            })
+            .collect();
+        let program = Program::compile(&map.expr, &sources, &sinks, isa);
+        if program.registers == 0 && layout.dims.len() == 1 && block.is_none() {
+            layout = Layout::new(layout.dims, LONG_TILE);
+        }
+
+        let inputs: Vec<InputPlan> = used
+            .iter()
+            .zip(&views)
+            .filter_map(|(&i, strides)| {
+                Some(InputPlan {
+                    slot: program.inputs[i].filter(|_| block != Some(i))?,
+                    place: map.inputs[i].loc.into(),
+                    source: sources[i],
+                    whole: layout.is_whole(strides),
+                    repeated: layout.is_repeated(strides),
+                    strides: strides.clone(),
+                })
+            })
+            .collect();
+        let mut folds = views[used.len()..].iter();
+        let mut stores: Vec<StorePlan> = map
+            .stores
+            .iter()
+            .zip(&program.sinks)
+            .map(|(store, &slot)| StorePlan {
+                slot,
+                place: store.loc.into(),
+                fold: store.reduce.map(|r| FoldPlan {
+                    fold: r.fold,
+                    scale: r.scale,
+                    strides: folds.next().expect("one for each fold").clone(),
+                    len: map.dims[..r.from].iter().chain(&map.dims[r.to..]).product(),
+                    partial: None,
+                }),
+            })
+            .collect();
+
+        // Parts: equal numbers of steps along the outermost dimension, at least so much work each.
+        let units = if layout.axis == 0 { layout.chunks } else { layout.dims[0] };
+        let loops = (program.body.len() + program.tail.len() + inputs.len() + stores.len()) * 2 / 3
+            + 8 * map.expr.insts().iter().filter(|i| is_slow(i)).count();
+        let work = sizes.iter().product::<usize>().saturating_mul(loops.max(1));
+        let mut parts = (work / PART).clamp(1, PARTS).min(units);
+        let shared_len = |stores: &[StorePlan]| -> usize {
+            stores.iter().filter_map(|s| s.fold.as_ref()).filter(|f| f.strides[0] == 0).map(|f| f.len).sum()
+        };
+        if empty || shared_len(&stores) * parts > PART {
+            parts = 1;
+        }
+        let units_per_part = units.div_ceil(parts);
+        let parts = units.div_ceil(units_per_part);
+        let mut shared = 0;
+        if parts > 1 {
+            for fold in stores.iter_mut().filter_map(|s| s.fold.as_mut()).filter(|f| f.strides[0] == 0) {
+                fold.partial = Some(shared);
+                shared += parts * fold.len;
+            }
+        }
+        let block_slots = program.inputs.clone();
+        MapPlan {
+            program,
+            layout,
+            inputs,
+            stores,
+            coordinates,
+            empty,
+            units,
+            units_per_part,
+            parts,
+            shared,
+            shared_base: 0,
+            slot_base: 0,
+            block_slot: block.and_then(|i| block_slots[i]),
+            run: entry::<T, RunMap<T>>(isa),
+            begin: entry::<T, BeginMap<T>>(isa),
+            tile: entry::<T, RunTile<T>>(isa),
+        }
+    }
+
+    /// What must run after all parts, if the parts share results.
+    pub fn gathering(&self, isa: Isa) -> Option<Gathering<T>> {
+        let stores: Vec<_> = self
+            .stores
+            .iter()
+            .filter_map(|s| {
+                let f = s.fold.as_ref()?;
+                Some((s.place, f.fold, f.scale, f.len, self.shared_base + f.partial?))
+            })
+            .collect();
+        (!stores.is_empty()).then(|| Gathering { stores, parts: self.parts, run: entry::<T, RunGathering<T>>(isa) })
+    }
+
+    /// Elements of scratch memory that a thread needs while it runs this map.
+    pub fn scratch(&self) -> usize {
+        self.program.splats * SLACK + self.program.registers * self.register()
+    }
+
+    fn register(&self) -> usize {
+        self.layout.tile().next_multiple_of(SLACK) + SLACK
+    }
+
+    /// Sets where this map's shared scratch memory starts.
+    pub fn place_shared(&mut self, at: usize) {
+        self.shared_base = at;
+    }
+
+    /// Adds this map's slots to each thread's list.
+    pub fn place_slots(&mut self, threads: &mut [(Vec<Slot<T>>, *mut T)], constant: &mut impl FnMut(f64) -> *mut T) {
+        self.slot_base = threads[0].0.len();
+        let register = self.register();
+        for (slots, scratch) in threads {
+            slots.extend(self.program.slots.iter().map(|start| match *start {
+                Start::Constant(x) => Slot { at: constant(x), step: 0 },
+                Start::Splat(i) => Slot { at: scratch.wrapping_add(i * SLACK), step: 0 },
+                Start::Register(i) => {
+                    Slot { at: scratch.wrapping_add(self.program.splats * SLACK + i * register), step: 1 }
+                }
+                Start::Moving => Slot { at: std::ptr::null_mut(), step: 1 },
+            }));
+        }
+    }
+
+    /// Runs one part.
+    ///
+    /// # Safety
+    /// The map was checked against the memory of the context; the slots and the scratch memory were placed.
+    #[inline]
+    pub unsafe fn run(&self, context: &Context<T>, part: usize) {
+        // SAFETY: the caller's.
+        unsafe { (self.run)(self, context, part) }
+    }
+
+    /// Prepares for tiles of a block; gives back the slots.
+    ///
+    /// # Safety
+    /// As for [`MapPlan::run`].
+    #[inline]
+    pub unsafe fn begin_block(&self, context: &Context<T>) -> *mut Slot<T> {
+        // SAFETY: the caller's.
+        unsafe {
+            (self.begin)(self, context, 0);
+            context.slots.add(self.slot_base)
+        }
+    }
+
+    /// Runs tile `t` with the first input at `x`.
+    ///
+    /// # Safety
+    /// As for [`MapPlan::run`], with `x` valid for a tile.
+    #[inline]
+    pub unsafe fn run_block(&self, context: &Context<T>, slots: *mut Slot<T>, x: *mut T, t: usize) {
+        // SAFETY: the caller's.
+        unsafe {
+            if let Some(slot) = self.block_slot {
+                (*slots.add(usize::from(slot))).at = x;
+            }
+            (self.tile)(self, context, t);
+        }
+    }
+
+    /// What must be done before the first tile.
+    #[inline(always)]
+    unsafe fn begin<S: Simd<T = T>>(&self, context: &Context<T>) -> *mut Slot<T> {
+        // SAFETY: the caller's.
+        unsafe {
+            let slots = context.slots.add(self.slot_base);
+            for input in &self.inputs {
+                let slot = slots.add(usize::from(input.slot));
+                match input.source {
+                    Source::Splat => S::store((*slot).at, S::splat(*context.at(input.place))),
+                    Source::Buffer if input.repeated => {
+                        let x = context.at(input.place);
+                        let steps = self.layout.chunk.min(self.layout.dims[self.layout.axis]);
+                        walk::gather::<S>((*slot).at, x, &self.layout, steps, &input.strides);
+                    }
+                    _ => {}
+                }
+            }
+            if let Some(slot) = self.program.step {
+                S::store((*slots.add(usize::from(slot))).at, S::number(context.step as f64));
+            }
+            for op in &self.program.prologue {
+                (op.run)(slots, op, S::LANES);
+            }
+            slots
+        }
+    }
+
+    /// Runs the program over tile `t`; `results` finds the start of a fold's result.
+    #[inline(always)]
+    unsafe fn tile<S: Simd<T = T>>(&self, context: &Context<T>, slots: *mut Slot<T>, t: usize, part: usize) {
+        // SAFETY: the caller's.
+        unsafe {
+            let (start, steps) = self.layout.range(t);
+            let n = steps * self.layout.inner;
+            for input in &self.inputs {
+                let slot = slots.add(usize::from(input.slot));
+                match input.source {
+                    Source::Splat => {}
+                    Source::Direct => {
+                        let offset = if input.whole { start } else { self.layout.offset(t, &input.strides) };
+                        (*slot).at = context.at(input.place).add(offset);
+                    }
+                    Source::TileSplat => {
+                        let x = context.at(input.place).add(self.layout.offset(t, &input.strides));
+                        S::store((*slot).at, S::splat(*x));
+                    }
+                    Source::Buffer if input.repeated => {}
+                    Source::Buffer => {
+                        let x = context.at(input.place).add(self.layout.offset(t, &input.strides));
+                        walk::gather::<S>((*slot).at, x, &self.layout, steps, &input.strides);
+                    }
+                }
+            }
+            for store in &self.stores {
+                if store.fold.is_none() {
+                    (*slots.add(usize::from(store.slot))).at = context.at(store.place).add(start);
+                }
+            }
+            self.fill_leaves(context, slots, start, n);
+            for op in &self.program.body {
+                (op.run)(slots, op, n);
+            }
+            for store in &self.stores {
+                if let Some(fold) = &store.fold {
+                    let y = self.result(context, store, fold, part).add(self.layout.offset(t, &fold.strides));
+                    let x = (*slots.add(usize::from(store.slot))).at;
+                    walk::fold::<S>(fold.fold, y, x, &self.layout, steps, &fold.strides);
+                }
+            }
+            for op in &self.program.tail {
+                (op.run)(slots, op, n);
+            }
+        }
+    }
+
+    /// Where a part's result of a fold starts.
+    #[inline(always)]
+    unsafe fn result(&self, context: &Context<T>, store: &StorePlan, fold: &FoldPlan, part: usize) -> *mut T {
+        // SAFETY: the caller's.
+        unsafe {
+            match fold.partial {
+                Some(at) => context.shared.add(self.shared_base + at + part * fold.len),
+                None => context.at(store.place),
+            }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn fill_leaves(&self, context: &Context<T>, slots: *mut Slot<T>, start: usize, n: usize) {
+        for &(slot, leaf) in &self.program.leaves {
+            // SAFETY: the caller's: the slot is a register of at least `n` elements.
+            let y = unsafe { std::slice::from_raw_parts_mut((*slots.add(usize::from(slot))).at, n) };
+            match leaf {
+                Leaf::Random(kind, stream) => random::fill(y, kind, context.seed, stream, context.step, start),
+                Leaf::Index(d) => {
+                    let (stride, size) = self.coordinates[usize::from(d)];
+                    for (i, y) in y.iter_mut().enumerate() {
+                        *y = T::from_f64(((start + i) / stride % size) as f64);
+                    }
+                }
+            }
+        }
+    }
+}
+
+struct RunMap<T>(PhantomData<T>);
+
+impl<T: Real> Kernel<T> for RunMap<T> {
+    type A = MapPlan<T>;
+    type B = Context<T>;
+
+    #[inline(always)]
+    unsafe fn run<S: Simd<T = T>>(plan: *const MapPlan<T>, context: *const Context<T>, part: usize) {
+        // SAFETY: the caller's.
+        unsafe {
+            let (plan, context) = (&*plan, &*context);
+            let first = part * plan.units_per_part;
+            let last = (first + plan.units_per_part).min(plan.units);
+            for store in &plan.stores {
+                if let Some(fold) = &store.fold {
+                    let (y, len) = plan.share::<S>(context, store, fold, part, first, last);
+                    let start = T::from_f64(walk::neutral(fold.fold));
+                    for i in 0..len {
+                        *y.add(i) = start;
+                    }
+                }
+            }
+            if !plan.empty {
+                let slots = plan.begin::<S>(context);
+                let tiles = if plan.layout.axis == 0 {
+                    1
+                } else {
+                    plan.layout.dims[1..plan.layout.axis].iter().product::<usize>() * plan.layout.chunks
+                };
+                for t in first * tiles..last * tiles {
+                    plan.tile::<S>(context, slots, t, part);
+                }
+            }
+            for store in &plan.stores {
+                if let Some(fold) = &store.fold
+                    && fold.partial.is_none()
+                    && fold.scale != 1.0
+                {
+                    let (y, len) = plan.share::<S>(context, store, fold, part, first, last);
+                    let scale = T::from_f64(fold.scale);
+                    for i in 0..len {
+                        *y.add(i) = *y.add(i) * scale;
+                    }
+                }
+            }
+        }
+    }
+}
+
+struct BeginMap<T>(PhantomData<T>);
+
+impl<T: Real> Kernel<T> for BeginMap<T> {
+    type A = MapPlan<T>;
+    type B = Context<T>;
+
+    #[inline(always)]
+    unsafe fn run<S: Simd<T = T>>(plan: *const MapPlan<T>, context: *const Context<T>, _: usize) {
+        // SAFETY: the caller's.
+        unsafe {
+            (*plan).begin::<S>(&*context);
+        }
+    }
+}
+
+struct RunTile<T>(PhantomData<T>);
+
+impl<T: Real> Kernel<T> for RunTile<T> {
+    type A = MapPlan<T>;
+    type B = Context<T>;
+
+    #[inline(always)]
+    unsafe fn run<S: Simd<T = T>>(plan: *const MapPlan<T>, context: *const Context<T>, t: usize) {
+        // SAFETY: the caller's.
+        unsafe { (*plan).tile::<S>(&*context, (*context).slots.add((*plan).slot_base), t, 0) }
+    }
+}
+
+impl<T: Real> MapPlan<T> {
+    /// The results of a fold that a part owns.
+    #[inline(always)]
+    unsafe fn share<S: Simd<T = T>>(
+        &self,
+        context: &Context<T>,
+        store: &StorePlan,
+        fold: &FoldPlan,
+        part: usize,
+        first: usize,
+        last: usize,
+    ) -> (*mut T, usize) {
+        // SAFETY: the caller's.
+        unsafe {
+            let y = self.result(context, store, fold, part);
+            if fold.partial.is_some() || self.parts == 1 {
+                return (y, fold.len);
+            }
+            // Units are steps along the outermost dimension, or chunks of them.
+            let steps = if self.layout.axis == 0 { self.layout.chunk } else { 1 };
+            let from = first * steps * fold.strides[0];
+            let to = (last * steps).min(self.layout.dims[0]) * fold.strides[0];
+            (y.add(from), to - from)
+        }
+    }
+}
+
+struct RunGathering<T>(PhantomData<T>);
+
+impl<T: Real> Kernel<T> for RunGathering<T> {
+    type A = Gathering<T>;
+    type B = Context<T>;
+
+    #[inline(always)]
+    unsafe fn run<S: Simd<T = T>>(plan: *const Gathering<T>, context: *const Context<T>, _: usize) {
+        // SAFETY: the caller's.
+        unsafe {
+            let (plan, context) = (&*plan, &*context);
+            for &(place, fold, scale, len, at) in &plan.stores {
+                let (y, x) = (context.at(place), context.shared.add(at));
+                let scale = S::number(scale);
+                let mut i = 0;
+                while i < len {
+                    let some = S::first(len - i);
+                    let mut acc = S::load_some(x.add(i), some);
+                    for part in 1..plan.parts {
+                        acc = walk::combine::<S>(fold, acc, S::load_some(x.add(part * len + i), some));
+                    }
+                    S::store_some(y.add(i), S::mul(acc, scale), some);
+                    i += S::LANES;
+                }
+            }
+        }
+    }
+}
+
+impl<T: Real> Gathering<T> {
+    /// Runs it.
+    ///
+    /// # Safety
+    /// As for the map.
+    #[inline]
+    pub unsafe fn run(&self, context: &Context<T>) {
+        // SAFETY: the caller's.
+        unsafe { (self.run)(self, context, 0) }
+    }
+}
+
+/// The strides of a fold's result over the whole domain.
+fn fold_strides(dims: &[usize], reduce: Reduce) -> Vec<usize> {
+    let mut strides = vec![0; dims.len()];
+    let mut stride = 1;
+    for k in (0..dims.len()).rev().filter(|k| !(reduce.from..reduce.to).contains(k)) {
+        strides[k] = stride;
+        stride *= dims[k];
+    }
+    strides
+}
+
+fn is_slow(inst: &Inst) -> bool {
+    use crate::{Binary, Unary};
+    matches!(
+        inst,
+        Inst::Random(..)
+            | Inst::Unary(
+                Unary::Exp
+                    | Unary::Expm1
+                    | Unary::Log
+                    | Unary::Log1p
+                    | Unary::Tanh
+                    | Unary::Sigmoid
+                    | Unary::Erf
+                    | Unary::Softplus,
+                _
+            )
+            | Inst::Binary(Binary::Pow, _, _)
+    )
+}

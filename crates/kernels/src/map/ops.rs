@@ -1,0 +1,175 @@
+//! The instructions of a tile program: one loop over a tile each.
+
+use crate::context::Slot;
+use crate::simd::{Entry, Kernel, Simd, entry};
+use crate::{Binary, Isa, Real, Unary};
+use std::marker::PhantomData;
+
+/// One loop: `dst = f(src…)` over the elements of a tile.
+pub struct TileOp<T> {
+    pub run: Entry<Slot<T>, TileOp<T>>,
+    pub dst: u16,
+    pub src: [u16; 4],
+}
+
+/// What a loop computes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum OpKind {
+    Unary(Unary),
+    Binary(Binary),
+    /// `a`
+    Copy,
+    /// `a·b + c`
+    MulAdd,
+    /// `c - a·b`
+    SubMul,
+    /// `a·b - c`
+    MulSub,
+    /// The larger one where `a` is never NaN.
+    MaxConst,
+    /// The smaller one where `a` is never NaN.
+    MinConst,
+    /// `c` where `a ≠ 0`, else `b`: the operands are (a, c, b).
+    Select,
+    /// `c` where `a < b`, else `d`.
+    SelectLt,
+    /// `c` where `a ≤ b`, else `d`.
+    SelectLe,
+    /// `(1 - a²)·b`: the slope of the hyperbolic tangent times what flows back.
+    TanhGrad,
+}
+
+trait Formula<T: Real> {
+    const ARITY: usize;
+    /// # Safety
+    /// As [`Simd`].
+    unsafe fn apply<S: Simd<T = T>>(x: [S::V; 4]) -> S::V;
+}
+
+struct Each<F>(PhantomData<F>);
+
+impl<T: Real, F: Formula<T>> Kernel<T> for Each<F> {
+    type A = Slot<T>;
+    type B = TileOp<T>;
+
+    #[inline(always)]
+    unsafe fn run<S: Simd<T = T>>(slots: *const Slot<T>, op: *const TileOp<T>, n: usize) {
+        // SAFETY: the program's slots hold `n` elements, or one vector where the step is 0.
+        unsafe {
+            let op = &*op;
+            let dst = (*slots.add(usize::from(op.dst))).at;
+            let mut x = [*slots.add(usize::from(op.src[0])); 4];
+            let mut i = 1;
+            while i < F::ARITY {
+                x[i] = *slots.add(usize::from(op.src[i]));
+                i += 1;
+            }
+            let mut at = 0;
+            while at + S::LANES <= n {
+                let mut v = [S::load(x[0].at.add(at * x[0].step)); 4];
+                let mut i = 1;
+                while i < F::ARITY {
+                    v[i] = S::load(x[i].at.add(at * x[i].step));
+                    i += 1;
+                }
+                S::store(dst.add(at), F::apply::<S>(v));
+                at += S::LANES;
+            }
+            if at < n {
+                let some = S::first(n - at);
+                let mut v = [S::load_some(x[0].at.add(at * x[0].step), some); 4];
+                let mut i = 1;
+                while i < F::ARITY {
+                    v[i] = S::load_some(x[i].at.add(at * x[i].step), some);
+                    i += 1;
+                }
+                S::store_some(dst.add(at), F::apply::<S>(v), some);
+            }
+        }
+    }
+}
+
+macro_rules! formulas {
+    ($($Name:ident $arity:literal $x:ident => $e:expr;)*) => { $(
+        struct $Name;
+        impl<T: Real> Formula<T> for $Name {
+            const ARITY: usize = $arity;
+            #[inline(always)]
+            #[allow(unused_unsafe)] // one formula does nothing
+            unsafe fn apply<S: Simd<T = T>>($x: [S::V; 4]) -> S::V {
+                // SAFETY: the caller's.
+                unsafe { $e }
+            }
+        }
+    )* };
+}
+
+formulas! {
+    Copy 1 x => x[0];
+    Neg 1 x => S::mul(x[0], S::number(-1.0));
+    Abs 1 x => S::abs(x[0]);
+    Sign 1 x => {
+        let zero = S::fma(x[0], S::zero(), S::zero());
+        let below = S::select(S::lt(x[0], S::zero()), S::number(-1.0), zero);
+        S::select(S::lt(S::zero(), x[0]), S::number(1.0), below)
+    };
+    Exp 1 x => T::exp::<S>(x[0]);
+    Expm1 1 x => T::expm1::<S>(x[0]);
+    Log 1 x => T::log::<S>(x[0]);
+    Log1p 1 x => T::log1p::<S>(x[0]);
+    Sqrt 1 x => S::sqrt(x[0]);
+    Rsqrt 1 x => S::div(S::number(1.0), S::sqrt(x[0]));
+    Recip 1 x => S::div(S::number(1.0), x[0]);
+    Square 1 x => S::mul(x[0], x[0]);
+    Tanh 1 x => T::tanh::<S>(x[0]);
+    Sigmoid 1 x => T::sigmoid::<S>(x[0]);
+    Erf 1 x => T::erf::<S>(x[0]);
+    Softplus 1 x => T::softplus::<S>(x[0]);
+    Floor 1 x => S::floor(x[0]);
+    Add 2 x => S::add(x[0], x[1]);
+    Sub 2 x => S::sub(x[0], x[1]);
+    Mul 2 x => S::mul(x[0], x[1]);
+    Div 2 x => S::div(x[0], x[1]);
+    Pow 2 x => T::pow::<S>(x[0], x[1]);
+    Max 2 x => S::max(x[0], x[1]);
+    Min 2 x => S::min(x[0], x[1]);
+    Eq 2 x => S::select(S::eq(x[0], x[1]), S::number(1.0), S::zero());
+    Ne 2 x => S::select(S::eq(x[0], x[1]), S::zero(), S::number(1.0));
+    Lt 2 x => S::select(S::lt(x[0], x[1]), S::number(1.0), S::zero());
+    Le 2 x => S::select(S::le(x[0], x[1]), S::number(1.0), S::zero());
+    Gt 2 x => S::select(S::lt(x[1], x[0]), S::number(1.0), S::zero());
+    Ge 2 x => S::select(S::le(x[1], x[0]), S::number(1.0), S::zero());
+    MulAdd 3 x => S::fma(x[0], x[1], x[2]);
+    SubMul 3 x => S::fnma(x[0], x[1], x[2]);
+    MulSub 3 x => S::fma(x[0], x[1], S::sub(S::zero(), x[2]));
+    MaxConst 2 x => S::max_or_b(x[0], x[1]);
+    MinConst 2 x => S::min_or_b(x[0], x[1]);
+    Select 3 x => S::select(S::eq(x[0], S::zero()), x[2], x[1]);
+    SelectLt 4 x => S::select(S::lt(x[0], x[1]), x[2], x[3]);
+    SelectLe 4 x => S::select(S::le(x[0], x[1]), x[2], x[3]);
+    TanhGrad 2 x => S::mul(S::fnma(x[0], x[0], S::number(1.0)), x[1]);
+}
+
+/// The loop for an instruction set.
+pub fn loop_of<T: Real>(kind: OpKind, isa: Isa) -> Entry<Slot<T>, TileOp<T>> {
+    macro_rules! pick {
+        ($($pattern:pat => $Name:ident),* $(,)?) => {
+            match kind { $( $pattern => entry::<T, Each<$Name>>(isa), )* }
+        };
+    }
+    use OpKind::{Binary as B, Unary as U};
+    pick! {
+        OpKind::Copy => Copy,
+        U(Unary::Neg) => Neg, U(Unary::Abs) => Abs, U(Unary::Sign) => Sign, U(Unary::Exp) => Exp,
+        U(Unary::Expm1) => Expm1, U(Unary::Log) => Log, U(Unary::Log1p) => Log1p, U(Unary::Sqrt) => Sqrt,
+        U(Unary::Rsqrt) => Rsqrt, U(Unary::Recip) => Recip, U(Unary::Square) => Square, U(Unary::Tanh) => Tanh,
+        U(Unary::Sigmoid) => Sigmoid, U(Unary::Erf) => Erf, U(Unary::Softplus) => Softplus, U(Unary::Floor) => Floor,
+        B(Binary::Add) => Add, B(Binary::Sub) => Sub, B(Binary::Mul) => Mul, B(Binary::Div) => Div,
+        B(Binary::Pow) => Pow, B(Binary::Max) => Max, B(Binary::Min) => Min, B(Binary::Eq) => Eq,
+        B(Binary::Ne) => Ne, B(Binary::Lt) => Lt, B(Binary::Le) => Le, B(Binary::Gt) => Gt, B(Binary::Ge) => Ge,
+        OpKind::MulAdd => MulAdd, OpKind::SubMul => SubMul, OpKind::MulSub => MulSub,
+        OpKind::MaxConst => MaxConst, OpKind::MinConst => MinConst, OpKind::Select => Select,
+        OpKind::SelectLt => SelectLt, OpKind::SelectLe => SelectLe,
+        OpKind::TanhGrad => TanhGrad,
+    }
+}

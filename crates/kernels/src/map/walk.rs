@@ -1,0 +1,231 @@
+//! Moving tiles: filling a register from a strided view, and folding a tile into a result.
+
+use super::layout::{Layout, RANK};
+use crate::instr::Fold;
+use crate::simd::Simd;
+
+/// Calls for every innermost row of a tile: its place in the tile, its offset in a view, its length, its stride.
+macro_rules! rows {
+    ($layout:expr, $steps:expr, $strides:expr, |$at:ident, $offset:ident, $len:ident, $stride:ident| $body:expr) => {{
+        let (layout, strides): (&Layout, &[usize]) = ($layout, $strides);
+        let last = layout.dims.len() - 1;
+        let $len = if last == layout.axis { $steps } else { *layout.dims.get_unchecked(last) };
+        let $stride = *strides.get_unchecked(last);
+        let count = $steps * layout.inner / $len;
+        let mut index = [0usize; RANK];
+        let mut $offset = 0;
+        for row in 0..count {
+            let $at = row * $len;
+            $body;
+            let mut d = last;
+            while d > layout.axis {
+                d -= 1;
+                *index.get_unchecked_mut(d) += 1;
+                $offset += *strides.get_unchecked(d);
+                let size = *layout.dims.get_unchecked(d);
+                if d == layout.axis || *index.get_unchecked(d) < size {
+                    break;
+                }
+                $offset -= size * *strides.get_unchecked(d);
+                *index.get_unchecked_mut(d) = 0;
+            }
+        }
+    }};
+}
+
+/// Copies `n` elements. May write up to a vector too far.
+#[inline(always)]
+unsafe fn copy<S: Simd>(y: *mut S::T, x: *const S::T, n: usize) {
+    // SAFETY: the caller's.
+    unsafe {
+        let mut i = 0;
+        while i + S::LANES <= n {
+            S::store(y.add(i), S::load(x.add(i)));
+            i += S::LANES;
+        }
+        if i < n {
+            S::store(y.add(i), S::load_some(x.add(i), S::first(n - i)));
+        }
+    }
+}
+
+/// Fills a register with a tile of a view.
+///
+/// # Safety
+/// The view is valid for the tile at `x`; the register has room for a tile and one more vector.
+#[inline(always)]
+pub unsafe fn gather<S: Simd>(y: *mut S::T, x: *const S::T, layout: &Layout, steps: usize, strides: &[usize]) {
+    // SAFETY: the caller's.
+    unsafe {
+        rows!(layout, steps, strides, |at, offset, len, stride| {
+            let (y, x) = (y.add(at), x.add(offset));
+            match stride {
+                0 => {
+                    let v = S::splat(*x);
+                    let mut i = 0;
+                    while i < len {
+                        S::store(y.add(i), v);
+                        i += S::LANES;
+                    }
+                }
+                1 => copy::<S>(y, x, len),
+                _ => {
+                    for i in 0..len {
+                        *y.add(i) = *x.add(i * stride);
+                    }
+                }
+            }
+        });
+    }
+}
+
+/// The neutral element of a fold.
+#[inline(always)]
+pub fn neutral(fold: Fold) -> f64 {
+    match fold {
+        Fold::Sum => 0.0,
+        Fold::Max => f64::NEG_INFINITY,
+        Fold::Min => f64::INFINITY,
+    }
+}
+
+#[inline(always)]
+pub unsafe fn combine<S: Simd>(fold: Fold, a: S::V, b: S::V) -> S::V {
+    // SAFETY: the caller's.
+    unsafe {
+        match fold {
+            Fold::Sum => S::add(a, b),
+            Fold::Max => S::max(a, b),
+            Fold::Min => S::min(a, b),
+        }
+    }
+}
+
+/// Folds `n` elements: four vectors side by side, then halves.
+#[inline(always)]
+unsafe fn fold_row<S: Simd>(fold: Fold, x: *const S::T, n: usize) -> S::T {
+    // SAFETY: the caller's.
+    unsafe {
+        let start = S::number(neutral(fold));
+        let mut i = 0;
+        let mut acc = start;
+        if n >= 4 * S::LANES {
+            let mut sums = [start; 4];
+            while i + 4 * S::LANES <= n {
+                let mut k = 0;
+                while k < 4 {
+                    sums[k] = combine::<S>(fold, sums[k], S::load(x.add(i + k * S::LANES)));
+                    k += 1;
+                }
+                i += 4 * S::LANES;
+            }
+            acc = combine::<S>(fold, combine::<S>(fold, sums[0], sums[1]), combine::<S>(fold, sums[2], sums[3]));
+        }
+        while i + S::LANES <= n {
+            acc = combine::<S>(fold, acc, S::load(x.add(i)));
+            i += S::LANES;
+        }
+        if i < n {
+            let some = S::first(n - i);
+            acc = combine::<S>(fold, acc, S::select(some, S::load_some(x.add(i), some), start));
+        }
+        if let Fold::Sum = fold {
+            return S::sum(acc);
+        }
+        let mut lanes = [S::T::default(); 16];
+        S::store(lanes.as_mut_ptr(), acc);
+        let mut best = lanes[0];
+        for &x in &lanes[1..S::LANES] {
+            // NaN wins: it is the one thing that does not equal itself.
+            #[allow(clippy::eq_op)]
+            let better = x != x || if let Fold::Max = fold { x > best } else { x < best };
+            #[allow(clippy::eq_op)]
+            if better && best == best {
+                best = x;
+            }
+        }
+        best
+    }
+}
+
+#[inline(always)]
+unsafe fn combine_one<S: Simd>(fold: Fold, y: *mut S::T, x: S::T) {
+    // SAFETY: the caller's.
+    unsafe {
+        if let Fold::Sum = fold {
+            *y = *y + x;
+            return;
+        }
+        #[allow(clippy::eq_op)]
+        let better = x != x || if let Fold::Max = fold { x > *y } else { x < *y };
+        #[allow(clippy::eq_op)]
+        if better && *y == *y {
+            *y = x;
+        }
+    }
+}
+
+/// Folds a tile into the result at `y`, whose strides are 0 along what is folded.
+///
+/// # Safety
+/// The result's view is valid for the tile at `y`; the tile at `x` is contiguous.
+#[inline(always)]
+pub unsafe fn fold<S: Simd>(
+    fold: Fold,
+    y: *mut S::T,
+    x: *const S::T,
+    layout: &Layout,
+    steps: usize,
+    strides: &[usize],
+) {
+    // SAFETY: the caller's.
+    unsafe {
+        let (axis, rank) = (layout.axis, layout.dims.len());
+        if rank - axis == 2 && strides[axis] == 0 && strides[axis + 1] == 1 {
+            fold_columns::<S>(fold, y, x, steps, layout.inner);
+            return;
+        }
+        rows!(layout, steps, strides, |at, offset, len, stride| {
+            let (y, x) = (y.add(offset), x.add(at));
+            if stride == 0 {
+                combine_one::<S>(fold, y, fold_row::<S>(fold, x, len));
+            } else {
+                fold_columns::<S>(fold, y, x, 1, len);
+            }
+        });
+    }
+}
+
+/// Folds the rows of `x: [rows, cols]` into `y: [cols]`, even and odd rows apart.
+#[inline(always)]
+unsafe fn fold_columns<S: Simd>(fold: Fold, y: *mut S::T, x: *const S::T, rows: usize, cols: usize) {
+    // SAFETY: the caller's.
+    unsafe {
+        let mut j = 0;
+        while j < cols {
+            let full = j + S::LANES <= cols;
+            let some = S::first(cols - j);
+            let load = |p: *const S::T| if full { S::load(p) } else { S::load_some(p, some) };
+            let mut even = load(y.add(j));
+            let mut i = 0;
+            if rows > 1 {
+                let mut odd = S::number(neutral(fold));
+                while i + 2 <= rows {
+                    even = combine::<S>(fold, even, load(x.add(i * cols + j)));
+                    odd = combine::<S>(fold, odd, load(x.add((i + 1) * cols + j)));
+                    i += 2;
+                }
+                even = combine::<S>(fold, even, odd);
+            }
+            if i < rows {
+                even = combine::<S>(fold, even, load(x.add(i * cols + j)));
+            }
+            if full {
+                S::store(y.add(j), even)
+            } else {
+                S::store_some(y.add(j), even, some)
+            }
+            j += S::LANES;
+        }
+    }
+}

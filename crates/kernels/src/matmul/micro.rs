@@ -1,0 +1,189 @@
+//! The inner kernels: a tile of the result stays in registers while the inner axis runs.
+//!
+//! `ROWS × VECTORS` accumulators; for every k, `VECTORS` vectors of the right factor times each of `ROWS` numbers of the left one.
+//! Nothing is packed, and the left factor may have any strides.
+
+use crate::simd::{Entry, Kernel, Simd, entry};
+use crate::{Isa, Real};
+
+/// One tile of a product.
+#[derive(Clone, Copy)]
+pub struct Tile<T> {
+    pub a: *const T,
+    pub a_row: usize,
+    pub a_col: usize,
+    pub b: *const T,
+    pub b_row: usize,
+    pub k: usize,
+    pub y: *mut T,
+    pub y_row: usize,
+    /// Added to the scaled sum; null for nothing. Rows are `add_row` apart.
+    pub add: *const T,
+    pub add_row: usize,
+    /// What the gate looks at; null for no gate.
+    pub gate: *const T,
+    pub gate_row: usize,
+}
+
+/// What happens to a sum before it is stored: `gate · relu(scale·acc + add)`.
+#[derive(Clone, Copy, Debug)]
+pub struct Finish<T> {
+    pub scale: T,
+    pub scaled: bool,
+    pub relu: bool,
+    /// The factor where the gate's operand is above 0, and elsewhere.
+    pub above: T,
+    pub below: T,
+    /// Closed gates give 0 whatever comes.
+    pub select: bool,
+}
+
+/// A kernel: a tile, how to finish it, and how many columns it has (for the ones that end within a vector).
+pub type Micro<T> = Entry<Tile<T>, Finish<T>>;
+
+struct Block<const ROWS: usize, const VECTORS: usize, const EDGE: bool>;
+
+impl<T: Real, const ROWS: usize, const VECTORS: usize, const EDGE: bool> Kernel<T> for Block<ROWS, VECTORS, EDGE> {
+    type A = Tile<T>;
+    type B = Finish<T>;
+
+    #[inline(always)]
+    unsafe fn run<S: Simd<T = T>>(tile: *const Tile<T>, finish: *const Finish<T>, width: usize) {
+        // SAFETY: the caller's: the tile lies inside the factors and the result.
+        unsafe {
+            let (t, finish) = (&*tile, &*finish);
+            let some = S::first(width);
+            let mut acc = [[S::zero(); VECTORS]; ROWS];
+            let (mut a, mut b) = (t.a, t.b);
+            let (a_row, a_col, b_row) = (t.a_row, t.a_col, t.b_row);
+            for _ in 0..t.k {
+                let mut v = [S::zero(); VECTORS];
+                for j in 0..VECTORS {
+                    v[j] = if EDGE { S::load_some(b.add(j * S::LANES), some) } else { S::load(b.add(j * S::LANES)) };
+                }
+                for i in 0..ROWS {
+                    let x = S::splat(*a.add(i * a_row));
+                    for j in 0..VECTORS {
+                        acc[i][j] = S::fma(x, v[j], acc[i][j]);
+                    }
+                }
+                a = a.wrapping_add(a_col);
+                b = b.wrapping_add(b_row);
+            }
+            if !t.add.is_null() {
+                let scale = S::splat(finish.scale);
+                for i in 0..ROWS {
+                    for j in 0..VECTORS {
+                        let p = t.add.add(i * t.add_row + j * S::LANES);
+                        let add = if EDGE { S::load_some(p, some) } else { S::load(p) };
+                        acc[i][j] = S::fma(scale, acc[i][j], add);
+                    }
+                }
+            } else if finish.scaled {
+                let scale = S::splat(finish.scale);
+                for i in 0..ROWS {
+                    for j in 0..VECTORS {
+                        acc[i][j] = S::mul(scale, acc[i][j]);
+                    }
+                }
+            }
+            if finish.relu {
+                for i in 0..ROWS {
+                    for j in 0..VECTORS {
+                        acc[i][j] = S::max_or_b(S::zero(), acc[i][j]);
+                    }
+                }
+            }
+            if !t.gate.is_null() {
+                let (above, below) = (S::splat(finish.above), S::splat(finish.below));
+                for i in 0..ROWS {
+                    for j in 0..VECTORS {
+                        let p = t.gate.add(i * t.gate_row + j * S::LANES);
+                        let gate = if EDGE { S::load_some(p, some) } else { S::load(p) };
+                        let open = S::lt(S::zero(), gate);
+                        acc[i][j] = if finish.select {
+                            S::select(open, acc[i][j], S::zero())
+                        } else {
+                            S::mul(acc[i][j], S::select(open, above, below))
+                        };
+                    }
+                }
+            }
+            for i in 0..ROWS {
+                for j in 0..VECTORS {
+                    let p = t.y.add(i * t.y_row + j * S::LANES);
+                    if EDGE { S::store_some(p, acc[i][j], some) } else { S::store(p, acc[i][j]) }
+                }
+            }
+        }
+    }
+}
+
+/// The kernels of one instruction set.
+#[derive(Clone)]
+pub struct Family<T> {
+    /// Lanes of a vector.
+    pub lanes: usize,
+    /// Kernels by vectors, then rows, from 1 on.
+    wide: Vec<(usize, Vec<Micro<T>>)>,
+    edge: Vec<Micro<T>>,
+    single: Option<Micro<T>>,
+}
+
+/// Kernels for a panel of columns: by rows, from 1 on.
+pub struct Panel<'a, T> {
+    pub width: usize,
+    pub by_rows: &'a [Micro<T>],
+}
+
+impl<T: Real> Family<T> {
+    pub fn new(isa: Isa) -> Family<T> {
+        macro_rules! rows {
+            ($vectors:literal, $edge:literal, $($rows:literal)*) => { vec![$(entry::<T, Block<$rows, $vectors, $edge>>(isa)),*] };
+        }
+        let lanes = lanes::<T>(isa);
+        let wide = if isa == Isa::Avx512 && size_of::<T>() == 4 {
+            vec![(4, rows!(4, false, 1 2 3 4 5 6)), (2, rows!(2, false, 1 2 3 4 5 6 7 8 9 10 11 12))]
+        } else {
+            vec![(4, rows!(4, false, 1 2)), (2, rows!(2, false, 1 2 3 4 5 6))]
+        };
+        Family {
+            lanes,
+            wide: wide.into_iter().chain([(1, rows!(1, false, 1 2 3 4 5 6 7 8 9 10 11 12))]).collect(),
+            edge: rows!(1, true, 1 2 3 4 5 6 7 8 9 10 11 12),
+            single: (isa == Isa::Avx512 && size_of::<T>() == 4).then(|| entry::<T, Block<1, 8, false>>(isa)),
+        }
+    }
+
+    /// The widest kernels that `cols` columns fill, for tiles of `rows` rows.
+    #[inline]
+    pub fn panel(&self, rows: usize, cols: usize) -> Panel<'_, T> {
+        if rows == 1
+            && cols >= 8 * self.lanes
+            && let Some(single) = &self.single
+        {
+            return Panel { width: 8 * self.lanes, by_rows: std::slice::from_ref(single) };
+        }
+        for (vectors, by_rows) in &self.wide {
+            let width = vectors * self.lanes;
+            if cols >= width && (*vectors < 4 || rows <= by_rows.len() || by_rows.len() >= 6) {
+                return Panel { width, by_rows };
+            }
+        }
+        Panel { width: cols, by_rows: &self.edge }
+    }
+
+    /// Columns of the panels that parts are cut into.
+    pub fn panel_width(&self) -> usize {
+        4 * self.lanes
+    }
+}
+
+/// Lanes of a vector.
+fn lanes<T: Real>(isa: Isa) -> usize {
+    match isa {
+        Isa::Portable => T::Portable::LANES,
+        Isa::Avx2 => T::Avx2::LANES,
+        Isa::Avx512 => T::Avx512::LANES,
+    }
+}

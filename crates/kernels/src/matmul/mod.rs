@@ -1,0 +1,393 @@
+//! Products with an epilogue.
+//!
+//! The result is cut into tiles that fit the registers (see `micro`). A right factor whose columns are not next to each other is
+//! transposed, a panel of columns at a time, into scratch memory first. Simple epilogues run on the registers (see `epilogue`);
+//! all others are maps over blocks of the result while they are in the first-level cache.
+
+mod epilogue;
+mod micro;
+
+use crate::context::{Context, Part, Place, Slot};
+use crate::copy::transpose;
+use crate::instr::{Factor, Loc, Map, MatMul, Operand, Space};
+use crate::map::MapPlan;
+use crate::simd::{Kernel, Simd, entry};
+use crate::{Isa, Real};
+use epilogue::{Matrix, Simple, recognise};
+use micro::{Family, Finish, Tile};
+use std::marker::PhantomData;
+
+/// Floating-point operations that a part is worth.
+const PART: usize = 1 << 20;
+/// The most parts.
+const PARTS: usize = 16;
+/// Rows that a part should have at least.
+const PART_ROWS: usize = 24;
+/// Rows of a block that a map finishes, where a row is a segment.
+const BLOCK_ROWS: usize = 12;
+
+#[derive(Clone, Copy)]
+struct FactorPlan {
+    place: Place,
+    batch: usize,
+    row: usize,
+    col: usize,
+}
+
+impl From<Factor> for FactorPlan {
+    fn from(f: Factor) -> FactorPlan {
+        FactorPlan { place: f.loc.into(), batch: f.batch, row: f.row, col: f.col }
+    }
+}
+
+enum Ending<T> {
+    Simple(Simple),
+    Map(Box<MapPlan<T>>),
+}
+
+/// A product ready to run.
+pub struct MatMulPlan<T> {
+    m: usize,
+    n: usize,
+    k: usize,
+    batches: usize,
+    a: FactorPlan,
+    b: FactorPlan,
+    pack: bool,
+    family: Family<T>,
+    ending: Ending<T>,
+    /// Columns that are finished together.
+    segment: usize,
+    /// Rows of a block.
+    block_rows: usize,
+    rows_per_part: usize,
+    cols_per_part: usize,
+    row_parts: usize,
+    col_parts: usize,
+    batches_per_part: usize,
+    /// How many pieces that may run side by side.
+    pub parts: usize,
+    run: Part<MatMulPlan<T>, T>,
+}
+
+impl<T: Real> MatMulPlan<T> {
+    pub fn new(p: &MatMul, isa: Isa) -> MatMulPlan<T> {
+        let family = Family::new(isa);
+        let panel = family.panel_width();
+        let pack = p.b.col != 1 && p.n > 1;
+        let (m, n) = (p.m.max(1), p.n.max(1));
+        let ending = match recognise(p) {
+            Some(simple) => Ending::Simple(simple),
+            None => Ending::Map(Box::new(MapPlan::block(&block_map(p), isa))),
+        };
+        let (segment, block_rows) = match &ending {
+            Ending::Simple(_) => (panel, m),
+            Ending::Map(map) => match map.block_shape() {
+                Ok(rows) => (n, rows),
+                Err(cols) => (cols, BLOCK_ROWS.min(m)),
+            },
+        };
+        let work = 2usize.saturating_mul(p.batch).saturating_mul(m).saturating_mul(n).saturating_mul(p.k.max(1));
+        let parts = (work / PART).clamp(1, PARTS);
+        let batch_parts = parts.min(p.batch.max(1));
+        let per_matrix = parts.div_ceil(batch_parts);
+        let col_parts = match ending {
+            Ending::Simple(_) => per_matrix.min(n.div_ceil(panel)),
+            Ending::Map(_) => 1,
+        };
+        let row_parts = per_matrix.div_ceil(col_parts).min((m / PART_ROWS).max(1));
+        let unit = if let Ending::Simple(_) = ending { 1 } else { block_rows };
+        let rows_per_part = m.div_ceil(row_parts).next_multiple_of(unit);
+        let cols_per_part = if col_parts == 1 { n } else { n.div_ceil(panel).div_ceil(col_parts) * panel };
+        let (row_parts, col_parts) = (m.div_ceil(rows_per_part), n.div_ceil(cols_per_part));
+        let batches_per_part = p.batch.div_ceil(batch_parts).max(1);
+        let empty = p.batch == 0 || p.m == 0 || p.n == 0;
+        MatMulPlan {
+            m: p.m,
+            n: p.n,
+            k: p.k,
+            batches: p.batch,
+            a: p.a.into(),
+            b: p.b.into(),
+            pack,
+            family,
+            ending,
+            segment,
+            block_rows,
+            rows_per_part,
+            cols_per_part,
+            row_parts,
+            col_parts,
+            batches_per_part,
+            parts: if empty { 0 } else { row_parts * col_parts * p.batch.div_ceil(batches_per_part) },
+            run: entry::<T, RunMatMul<T>>(isa),
+        }
+    }
+
+    fn packed_row(&self) -> usize {
+        self.segment.min(self.n.max(1)).next_multiple_of(16)
+    }
+
+    fn pack_len(&self) -> usize {
+        if self.pack { self.k * self.packed_row() } else { 0 }
+    }
+
+    /// Elements of scratch memory that a thread needs while it runs this product.
+    pub fn scratch(&self) -> usize {
+        let ending = match &self.ending {
+            Ending::Simple(_) => 0,
+            Ending::Map(map) => {
+                map.scratch().next_multiple_of(16) + (self.block_rows * self.segment).next_multiple_of(16)
+            }
+        };
+        self.pack_len().next_multiple_of(16) + ending
+    }
+
+    /// Adds the slots of the epilogue to each thread's list.
+    pub fn place_slots(&mut self, threads: &mut [(Vec<Slot<T>>, *mut T)], constant: &mut impl FnMut(f64) -> *mut T) {
+        if let Ending::Map(map) = &mut self.ending {
+            map.place_slots(threads, constant);
+        }
+    }
+
+    /// Runs one part.
+    ///
+    /// # Safety
+    /// The product was checked against the memory of the context; the slots and the scratch memory were placed.
+    #[inline]
+    pub unsafe fn run(&self, context: &Context<T>, part: usize) {
+        // SAFETY: the caller's.
+        unsafe { (self.run)(self, context, part) }
+    }
+
+    /// Transposes columns `j .. j + width` of the right factor into scratch memory.
+    #[inline(always)]
+    unsafe fn pack<S: Simd<T = T>>(&self, y: *mut T, b: *const T, j: usize, width: usize) {
+        // SAFETY: the caller's.
+        unsafe {
+            let row = self.packed_row();
+            let x = b.add(j * self.b.col);
+            if self.b.row == 1 {
+                transpose::<S>(y, row, x, self.b.col, self.k, width);
+            } else {
+                for k in 0..self.k {
+                    for j in 0..width {
+                        *y.add(k * row + j) = *x.add(k * self.b.row + j * self.b.col);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Computes rows `rows` of columns `0..cols` of a tile whose upper left corner is given, in tiles of about equal height.
+    #[inline(always)]
+    unsafe fn columns(&self, mut tile: Tile<T>, finish: &Finish<T>, rows: usize, cols: usize) {
+        // SAFETY: the caller's.
+        unsafe {
+            let mut j = 0;
+            while j < cols {
+                let panel = self.family.panel(rows, cols - j);
+                let count = rows.div_ceil(panel.by_rows.len());
+                let (height, taller) = (rows / count, rows % count);
+                let mut t = tile;
+                for i in 0..count {
+                    let height = height + usize::from(i < taller);
+                    (panel.by_rows.get_unchecked(height - 1))(&t, finish, panel.width);
+                    t.a = t.a.wrapping_add(height * t.a_row);
+                    t.y = t.y.wrapping_add(height * t.y_row);
+                    t.add = further(t.add, height * t.add_row);
+                    t.gate = further(t.gate, height * t.gate_row);
+                }
+                j += panel.width;
+                tile.b = tile.b.wrapping_add(panel.width);
+                tile.y = tile.y.wrapping_add(panel.width);
+                tile.add = further(tile.add, panel.width);
+                tile.gate = further(tile.gate, panel.width);
+            }
+        }
+    }
+}
+
+/// A null pointer stays null.
+#[inline(always)]
+fn further<T>(p: *const T, n: usize) -> *const T {
+    if p.is_null() { p } else { p.wrapping_add(n) }
+}
+
+struct RunMatMul<T>(PhantomData<T>);
+
+impl<T: Real> Kernel<T> for RunMatMul<T> {
+    type A = MatMulPlan<T>;
+    type B = Context<T>;
+
+    #[inline(always)]
+    unsafe fn run<S: Simd<T = T>>(plan: *const MatMulPlan<T>, context: *const Context<T>, part: usize) {
+        // SAFETY: the caller's.
+        unsafe {
+            let (p, context) = (&*plan, &*context);
+            let (rest, col_part) = (part / p.col_parts, part % p.col_parts);
+            let (batch_part, row_part) = (rest / p.row_parts, rest % p.row_parts);
+            let rows = row_part * p.rows_per_part..((row_part + 1) * p.rows_per_part).min(p.m);
+            let cols = col_part * p.cols_per_part..((col_part + 1) * p.cols_per_part).min(p.n);
+            let first = batch_part * p.batches_per_part;
+            for batch in first..(first + p.batches_per_part).min(p.batches) {
+                let a = context.at(p.a.place).add(batch * p.a.batch + rows.start * p.a.row);
+                let b = context.at(p.b.place).add(batch * p.b.batch);
+                match &p.ending {
+                    Ending::Simple(simple) => p.simple::<S>(context, simple, a, b, batch, rows.clone(), cols.clone()),
+                    Ending::Map(map) => p.blocks::<S>(context, map, a, b, batch, rows.clone()),
+                }
+            }
+        }
+    }
+}
+
+impl<T: Real> MatMulPlan<T> {
+    #[inline(always)]
+    unsafe fn simple<S: Simd<T = T>>(
+        &self,
+        context: &Context<T>,
+        simple: &Simple,
+        a: *const T,
+        b: *const T,
+        batch: usize,
+        rows: std::ops::Range<usize>,
+        cols: std::ops::Range<usize>,
+    ) {
+        // SAFETY: the caller's.
+        unsafe {
+            let place = |x: &Option<Matrix>| match x {
+                Some(x) => {
+                    (context.at(x.place).add(batch * x.batch + rows.start * x.row + cols.start).cast_const(), x.row)
+                }
+                None => (std::ptr::null(), 0),
+            };
+            let gate = simple.gate;
+            let scale = match simple.scale.1 {
+                Some(place) => T::from_f64(simple.scale.0) * *context.at(place),
+                None => T::from_f64(simple.scale.0),
+            };
+            let finish = Finish {
+                scale,
+                scaled: simple.scale != (1.0, None),
+                relu: simple.relu,
+                above: T::from_f64(gate.map_or(1.0, |g| g.above)),
+                below: T::from_f64(gate.map_or(0.0, |g| g.below)),
+                select: gate.is_some_and(|g| g.select),
+            };
+            let (add, add_row) = place(&simple.add);
+            let (gate, gate_row) = place(&gate.map(|g| g.on));
+            let tile = Tile {
+                a,
+                a_row: self.a.row,
+                a_col: self.a.col,
+                b: b.wrapping_add(cols.start),
+                b_row: self.b.row,
+                k: self.k,
+                y: context.at(simple.y).add((batch * self.m + rows.start) * self.n + cols.start),
+                y_row: self.n,
+                add,
+                add_row,
+                gate,
+                gate_row,
+            };
+            if !self.pack {
+                self.columns(tile, &finish, rows.len(), cols.len());
+                return;
+            }
+            let mut j = 0;
+            while j < cols.len() {
+                let width = self.segment.min(cols.len() - j);
+                self.pack::<S>(context.scratch, b, cols.start + j, width);
+                let tile = Tile {
+                    b: context.scratch,
+                    b_row: self.packed_row(),
+                    y: tile.y.add(j),
+                    add: further(tile.add, j),
+                    gate: further(tile.gate, j),
+                    ..tile
+                };
+                self.columns(tile, &finish, rows.len(), width);
+                j += width;
+            }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn blocks<S: Simd<T = T>>(
+        &self,
+        context: &Context<T>,
+        map: &MapPlan<T>,
+        a: *const T,
+        b: *const T,
+        batch: usize,
+        rows: std::ops::Range<usize>,
+    ) {
+        // SAFETY: the caller's.
+        unsafe {
+            let one = T::from_f64(1.0);
+            let finish = Finish { scale: one, scaled: false, relu: false, above: one, below: one, select: false };
+            let block = context.scratch.add(map.scratch().next_multiple_of(16));
+            let packed = block.add((self.block_rows * self.segment).next_multiple_of(16));
+            let slots = map.begin_block(context);
+            let mut j = 0;
+            while j < self.n {
+                let width = self.segment.min(self.n - j);
+                let (b, b_row) = if self.pack {
+                    self.pack::<S>(packed, b, j, width);
+                    (packed.cast_const(), self.packed_row())
+                } else {
+                    (b.wrapping_add(j), self.b.row)
+                };
+                let mut i = rows.start;
+                while i < rows.end {
+                    let height = self.block_rows.min(rows.end - i);
+                    let tile = Tile {
+                        a: a.wrapping_add((i - rows.start) * self.a.row),
+                        a_row: self.a.row,
+                        a_col: self.a.col,
+                        b,
+                        b_row,
+                        k: self.k,
+                        y: block,
+                        y_row: width,
+                        add: std::ptr::null(),
+                        add_row: 0,
+                        gate: std::ptr::null(),
+                        gate_row: 0,
+                    };
+                    self.columns(tile, &finish, height, width);
+                    if map.block_shape().is_ok() {
+                        // One tile of the map is the whole block.
+                        map.run_block(
+                            context,
+                            slots,
+                            block,
+                            batch * self.m.div_ceil(self.block_rows) + i / self.block_rows,
+                        );
+                    } else {
+                        let segments = self.n.div_ceil(self.segment);
+                        for row in 0..height {
+                            let tile = (batch * self.m + i + row) * segments + j / self.segment;
+                            map.run_block(context, slots, block.add(row * width), tile);
+                        }
+                    }
+                    i += height;
+                }
+                j += width;
+            }
+        }
+    }
+}
+
+/// The epilogue as a map over `[batch, m, n]` whose first operand is the sums.
+fn block_map(p: &MatMul) -> Map {
+    // Where the sums lie is told when they are there.
+    let sums = Operand { loc: Loc { space: Space::Arena, offset: usize::MAX }, strides: vec![0; 3] };
+    Map {
+        dims: vec![p.batch, p.m, p.n],
+        expr: p.epilogue.clone(),
+        inputs: std::iter::once(sums).chain(p.inputs.iter().cloned()).collect(),
+        stores: p.stores.clone(),
+    }
+}

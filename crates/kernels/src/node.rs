@@ -1,0 +1,191 @@
+//! Instructions made ready to run.
+
+use crate::context::{Context, Place, Slot};
+use crate::copy::CopyPlan;
+use crate::index::IndexPlan;
+use crate::instr::{Call, Instr, StepScalars};
+use crate::map::{Gathering, MapPlan};
+use crate::matmul::MatMulPlan;
+use crate::softmax::SoftmaxPlan;
+use crate::verify::Access;
+use crate::{Inst, Isa, Real};
+
+/// Elements that a part of a fill is worth.
+const FILL: usize = 64 * 1024;
+/// Inputs of a call that need no allocation.
+const CALL_INPUTS: usize = 16;
+
+pub enum Op<T> {
+    Map(MapPlan<T>),
+    Gathering(Gathering<T>),
+    MatMul(MatMulPlan<T>),
+    Copy(CopyPlan<T>),
+    Fill { place: Place, len: usize, value: T },
+    Softmax(SoftmaxPlan<T>),
+    Index(IndexPlan<T>),
+    StepScalars { instr: StepScalars, places: Vec<(usize, Place)> },
+    Guard { place: Place, id: u32 },
+    Call { call: Call<T>, inputs: Vec<(Place, usize)>, output: (Place, usize) },
+}
+
+/// A step of the walk through the code.
+pub struct Node<T> {
+    pub op: Op<T>,
+    /// Pieces that may run side by side. One piece always runs on the first thread.
+    pub parts: usize,
+    /// Threads must meet before it.
+    pub wait: bool,
+}
+
+/// A guard's element and number.
+pub struct Stopped {
+    pub id: u32,
+    pub value: f64,
+}
+
+impl<T: Real> Op<T> {
+    pub fn new(instr: &Instr<T>, isa: Isa) -> Op<T> {
+        match instr {
+            Instr::Map(map) => Op::Map(MapPlan::new(map, isa)),
+            Instr::MatMul(product) => Op::MatMul(MatMulPlan::new(product, isa)),
+            Instr::Copy(copy) => Op::Copy(CopyPlan::new(copy, isa)),
+            Instr::Fill { loc, len, value } => Op::Fill { place: (*loc).into(), len: *len, value: T::from_f64(*value) },
+            Instr::Softmax(s) => Op::Softmax(SoftmaxPlan::new(s, isa)),
+            Instr::ArgMax(a) => Op::Index(IndexPlan::argmax(a, isa)),
+            Instr::Gather(g) => Op::Index(IndexPlan::gather(g, isa)),
+            Instr::ScatterAdd(s) => Op::Index(IndexPlan::scatter(s, isa)),
+            Instr::StepScalars(s) => Op::StepScalars {
+                instr: s.clone(),
+                places: s.stores.iter().map(|&(v, loc)| (usize::from(v), loc.into())).collect(),
+            },
+            Instr::Guard { loc, id } => Op::Guard { place: (*loc).into(), id: *id },
+            Instr::Call(call) => Op::Call {
+                call: call.clone(),
+                inputs: call.inputs.iter().map(|&(loc, n)| (loc.into(), n)).collect(),
+                output: (call.output.0.into(), call.output.1),
+            },
+        }
+    }
+
+    pub fn parts(&self) -> usize {
+        match self {
+            Op::Map(map) => map.parts,
+            Op::MatMul(product) => product.parts,
+            Op::Copy(copy) => copy.parts,
+            Op::Fill { len, .. } => len.div_ceil(FILL),
+            Op::Softmax(s) => s.parts,
+            Op::Index(index) => index.parts,
+            _ => 1,
+        }
+    }
+
+    /// Elements of scratch memory that a thread needs.
+    pub fn scratch(&self) -> usize {
+        match self {
+            Op::Map(map) => map.scratch(),
+            Op::MatMul(product) => product.scratch(),
+            // The values are `f64`.
+            Op::StepScalars { instr, .. } => instr.expr.insts().len() * size_of::<f64>() / size_of::<T>(),
+            _ => 0,
+        }
+    }
+
+    pub fn place_slots(&mut self, threads: &mut [(Vec<Slot<T>>, *mut T)], constant: &mut impl FnMut(f64) -> *mut T) {
+        match self {
+            Op::Map(map) => map.place_slots(threads, constant),
+            Op::MatMul(product) => product.place_slots(threads, constant),
+            _ => {}
+        }
+    }
+
+    /// Runs one part.
+    ///
+    /// # Safety
+    /// The instruction was checked against the memory of the context, the slots and the scratch memory were placed, and
+    /// nothing that conflicts runs at the same time.
+    #[inline(always)]
+    pub unsafe fn run(&self, context: &Context<T>, part: usize) -> Result<(), Stopped> {
+        // SAFETY: the caller's.
+        unsafe {
+            match self {
+                Op::Map(map) => map.run(context, part),
+                Op::Gathering(gathering) => gathering.run(context),
+                Op::MatMul(product) => product.run(context, part),
+                Op::Copy(copy) => copy.run(context, part),
+                Op::Fill { place, len, value } => {
+                    let y = std::slice::from_raw_parts_mut(context.at(*place), *len);
+                    y[part * FILL..((part + 1) * FILL).min(*len)].fill(*value);
+                }
+                Op::Softmax(s) => s.run(context, part),
+                Op::Index(index) => index.run(context, part),
+                Op::StepScalars { instr, places } => step_scalars(instr, places, context),
+                Op::Guard { place, id } => {
+                    let value = (*context.at(*place)).to_f64();
+                    if !value.is_finite() {
+                        return Err(Stopped { id: *id, value });
+                    }
+                }
+                Op::Call { call, inputs, output } => run_call(call, inputs, *output, context),
+            }
+        }
+        Ok(())
+    }
+}
+
+unsafe fn step_scalars<T: Real>(instr: &StepScalars, places: &[(usize, Place)], context: &Context<T>) {
+    // SAFETY: the caller's; the scratch memory is aligned to 64 bytes and has room for one `f64` for each value.
+    unsafe {
+        let values = context.scratch.cast::<f64>();
+        let v = |i: crate::ValueId| *values.add(usize::from(i));
+        for (i, inst) in instr.expr.insts().iter().enumerate() {
+            *values.add(i) = match *inst {
+                Inst::Const(c) => c,
+                Inst::Step => context.step as f64,
+                Inst::Unary(f, a) => f.eval(v(a)),
+                Inst::Binary(f, a, b) => f.eval(v(a), v(b)),
+                Inst::Select(c, a, b) => v(if v(c) != 0.0 { a } else { b }),
+                Inst::Input(_) | Inst::Index(_) | Inst::Random(..) => f64::NAN,
+            };
+        }
+        for &(value, place) in places {
+            *context.at(place) = T::from_f64(*values.add(value));
+        }
+    }
+}
+
+unsafe fn run_call<T: Real>(call: &Call<T>, inputs: &[(Place, usize)], output: (Place, usize), context: &Context<T>) {
+    // SAFETY: the caller's; the output overlaps no input.
+    unsafe {
+        let slice = |&(place, len): &(Place, usize)| std::slice::from_raw_parts(context.at(place).cast_const(), len);
+        let y = std::slice::from_raw_parts_mut(context.at(output.0), output.1);
+        if inputs.len() <= CALL_INPUTS {
+            let mut x: [&[T]; CALL_INPUTS] = [&[]; CALL_INPUTS];
+            x.iter_mut().zip(inputs).for_each(|(x, input)| *x = slice(input));
+            call.kernel.run(&x[..inputs.len()], y);
+        } else {
+            call.kernel.run(&inputs.iter().map(slice).collect::<Vec<_>>(), y);
+        }
+    }
+}
+
+/// Decides where threads must meet: before a node that touches what another thread may have touched since they met last.
+/// Returns whether they must meet before the scalars are read.
+pub fn place_meetings<T>(nodes: &mut [Node<T>], accesses: &[Vec<Access>], scalars: &[Access]) -> bool {
+    let mut since: Vec<usize> = Vec::new();
+    let mut guarded = false;
+    let conflict = |a: &[Access], b: &[Access]| a.iter().any(|x| b.iter().any(|y| x.conflicts(y)));
+    for i in 0..nodes.len() {
+        let single = nodes[i].parts == 1;
+        let clash =
+            since.iter().any(|&j: &usize| !(single && nodes[j].parts == 1) && conflict(&accesses[i], &accesses[j]));
+        let wait = i == 0 || clash || (guarded && !single) || matches!(nodes[i].op, Op::Gathering(_));
+        if wait {
+            since.clear();
+            guarded = false;
+        }
+        guarded |= matches!(nodes[i].op, Op::Guard { .. });
+        nodes[i].wait = wait;
+        since.push(i);
+    }
+    since.iter().any(|&j| nodes[j].parts > 1 && conflict(scalars, &accesses[j]))
+}
