@@ -522,7 +522,7 @@ impl Node {
         self.graph.random(distribution, self.shape())
     }
 
-    /// Applies an op of the user's own.
+    /// Applies an op of the user's own, see [`CustomOp`].
     #[track_caller]
     pub fn custom(op: impl CustomOp, x: &[&Node]) -> Node {
         x[0].graph.apply(Op::Custom(Arc::new(op)), x)

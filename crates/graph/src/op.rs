@@ -157,9 +157,30 @@ pub trait OpDef: Clone + Debug + Send + Sync + 'static {
     fn cases() -> Vec<Case>;
 }
 
-/// An op of the user's own. Like [`OpDef`], but behind a trait object; make one with [`Node::custom`].
+/// An op of the user's own, like [`OpDef`] but behind a trait object. It fuses, differentiates and plans as the built-in ops do.
 ///
-/// See [`Node::custom`] for an example.
+/// ```
+/// use gradus_graph::{CustomOp, Grad, Grads, Graph, Kernel, Node, ShapeError};
+/// use gradus_tensor::Shape;
+///
+/// /// y = x³
+/// #[derive(Debug)]
+/// struct Cube;
+///
+/// impl CustomOp for Cube {
+///     fn name(&self) -> &'static str { "cube" }
+///     fn shape(&self, x: &[&Shape]) -> Result<Shape, ShapeError> { Ok(x[0].clone()) }
+///     fn grad(&self, x: &[Node], _y: &Node, dy: &Node) -> Grads { vec![Grad::Flow(dy * x[0].square() * 3.0)] }
+///     fn kernel(&self, _x: &[Vec<usize>], _y: &[usize]) -> Kernel { Kernel::map1(|x| x * x.square()) }
+/// }
+///
+/// let g = Graph::new();
+/// let x = g.input("x", [3]);
+/// let y = Node::custom(Cube, &[&x]);
+/// assert_eq!(y.shape(), x.shape());
+/// ```
+///
+/// What is no formula over single elements is a function on slices: see [`Kernel::Host`] and [`HostOp`].
 pub trait CustomOp: Debug + Send + Sync + 'static {
     /// The name in errors and dumps.
     fn name(&self) -> &'static str;

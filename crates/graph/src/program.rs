@@ -147,7 +147,15 @@ impl<T: Real> Engine<T> {
         }
         let sums = vec![0.0; request.scalars.len()];
         let layout = Layout::new(&model.inner);
-        Ok(Engine { model: model.inner.clone(), layout, request, plans: HashMap::new(), current: 0, sums, carried: false })
+        Ok(Engine {
+            model: model.inner.clone(),
+            layout,
+            request,
+            plans: HashMap::new(),
+            current: 0,
+            sums,
+            carried: false,
+        })
     }
 
     /// Makes the plan for a batch size, if it is not there yet.
