@@ -2,6 +2,8 @@
 //!
 //! | module | holds |
 //! |---|---|
+//! | [`recipe`] | recipes: reading, `--set`, checks, rendering |
 //! | [`report`] | `report.html` and the tables at the end of a run |
 
+pub mod recipe;
 pub mod report;

@@ -1,0 +1,49 @@
+//! Settings out of range, found before any data are read.
+
+use super::document::Document;
+use super::error::RecipeError;
+use super::{Part, Recipe};
+use gradus_nn::{Layer as _, Loss as _, Optimizer as _, regularizers::Regularizer as _};
+
+/// Checks everything that can be checked without data.
+pub(super) fn check(recipe: &Recipe, document: &Document) -> Result<(), RecipeError> {
+    let at = |path: &str, problem: String, label: &str, help: &str| {
+        Err(RecipeError::at_path(document, path, problem, label, help))
+    };
+    if recipe.model.layers.is_empty() {
+        let help = "name the layers in order: layers = [ { dense = { units = 10 } } ]";
+        return at("model.layers", "the network has no layers".into(), "at least one is needed", help);
+    }
+    for (i, layer) in recipe.model.layers.iter().enumerate() {
+        let path = format!("model.layers.{i}.{}", layer.key());
+        layer.check().map_err(|error| RecipeError::setting(document, &path, &error))?;
+    }
+    for (key, part) in [("valid", &recipe.data.valid), ("test", &recipe.data.test)] {
+        if let Some(Part::Held(held)) = part {
+            if held.fraction.is_some_and(|fraction| !(fraction > 0.0 && fraction < 1.0)) {
+                let fraction = held.fraction.unwrap_or_default();
+                let problem = format!("`data.{key}.fraction` is {fraction}, but must be above 0 and below 1");
+                let help = "0.1 holds out every tenth sample";
+                return at(&format!("data.{key}.fraction"), problem, "expected above 0 and below 1", help);
+            }
+            if held.count == Some(0) {
+                let problem = format!("`data.{key}.count` is 0, but must be at least 1");
+                return at(&format!("data.{key}.count"), problem, "expected at least 1", "leave the part out to do without it");
+            }
+        }
+    }
+    let train = &recipe.train;
+    for (key, value) in [("epochs", train.epochs), ("batch_size", train.batch_size as u64)] {
+        if value == 0 {
+            let problem = format!("`train.{key}` is 0, but must be at least 1");
+            return at(&format!("train.{key}"), problem, "expected at least 1", "give a whole number of at least 1");
+        }
+    }
+    let setting = |family: &str, key: &str, error: &_| RecipeError::setting(document, &format!("train.{family}.{key}"), error);
+    train.loss.check().map_err(|error| setting("loss", train.loss.key(), &error))?;
+    train.optimizer.check().map_err(|error| setting("optimizer", train.optimizer.key(), &error))?;
+    if let Some(regularizer) = &train.regularizer {
+        regularizer.check().map_err(|error| setting("regularizer", regularizer.key(), &error))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,277 @@
+//! A recipe's text with the `--set` options merged in, such that every key and value still knows its place: in the file, or in
+//! the option.
+
+use super::error::RecipeError;
+use serde::de::DeserializeOwned;
+use std::ops::Range;
+use std::path::Path;
+use toml::Spanned;
+use toml::de::{DeArray, DeTable, DeValue, Deserializer};
+
+/// A recipe before it is understood.
+#[derive(Clone, Debug)]
+pub struct Document {
+    /// The file's name, for messages.
+    pub name: String,
+    /// The file's text, then each option on a line of its own: places are positions in this.
+    text: String,
+    /// Where the file's text ends, and where each option begins and ends.
+    file_end: usize,
+    sets: Vec<Range<usize>>,
+    /// Each option's value as `v=VALUE` after so many blanks that it stands where it stands in `text`.
+    values: Vec<String>,
+}
+
+type Table<'i> = DeTable<'i>;
+type Value<'i> = Spanned<DeValue<'i>>;
+
+/// Tables that hold one named member of a family: setting another member replaces it.
+const FAMILIES: [&str; 6] = ["loss", "optimizer", "regularizer", "activation", "weight_init", "bias_init"];
+/// Tables that hold either one named source or settings of a part.
+const PARTS: [&str; 3] = ["train", "valid", "test"];
+const HOLDOUT: [&str; 4] = ["fraction", "count", "stratified", "shuffle"];
+
+impl Document {
+    /// A recipe's text, with `--set` options such as `train.epochs=3`.
+    pub fn new(name: impl Into<String>, text: &str, sets: &[String]) -> Document {
+        let mut all = text.to_string();
+        let file_end = all.len();
+        let mut places = vec![];
+        let mut values = vec![];
+        for set in sets {
+            all.push('\n');
+            places.push(all.len()..all.len() + set.len());
+            values.push(match set.split_once('=') {
+                Some((key, value)) => format!("{}v={value}", " ".repeat(all.len() + key.len().max(1) - 1)),
+                None => String::new(),
+            });
+            all.push_str(set);
+        }
+        Document { name: name.into(), text: all, file_end, sets: places, values }
+    }
+
+    /// Reads the recipe at `path`.
+    ///
+    /// # Errors
+    /// A file that cannot be read or is no text.
+    pub fn load(path: &Path, sets: &[String]) -> Result<Document, RecipeError> {
+        let name = path.display().to_string();
+        match std::fs::read(path) {
+            Err(source) => Err(RecipeError::Read { name, source }),
+            Ok(bytes) => match String::from_utf8(bytes) {
+                Ok(text) => Ok(Document::new(name, &text, sets)),
+                Err(error) => {
+                    let found = gradus_tensor::Format::of(error.as_bytes()).to_string();
+                    Err(RecipeError::NotText { name, found })
+                }
+            },
+        }
+    }
+
+    /// The recipe as plain data.
+    ///
+    /// # Errors
+    /// Text that is not TOML, a `--set` that does not fit, a key or value that is not what was expected.
+    pub fn parse<T: DeserializeOwned>(&self) -> Result<T, RecipeError> {
+        let root = self.merged()?;
+        T::deserialize(Deserializer::from(root)).map_err(|error| self.explain(&error))
+    }
+
+    /// Where the value of a key path such as `model.layers.2.dense.units` stands; if it is not there, the nearest table around it.
+    pub fn place(&self, path: &str) -> Option<Range<usize>> {
+        let root = self.merged().ok()?;
+        let mut keys = path.split('.');
+        let mut at: &Value = root.get_ref().get(keys.next()?)?;
+        for key in keys {
+            let next = match at.get_ref() {
+                DeValue::Table(table) => table.get(key),
+                DeValue::Array(list) => key.parse::<usize>().ok().and_then(|i| list.get(i)),
+                _ => None,
+            };
+            match next {
+                Some(next) => at = next,
+                None => break,
+            }
+        }
+        Some(at.span())
+    }
+
+    /// The source that holds a place: its name and text, and the place within it.
+    pub fn source(&self, place: &Range<usize>) -> (String, String, Range<usize>) {
+        for (number, set) in self.sets.iter().enumerate() {
+            if place.start >= set.start && place.start <= set.end {
+                let name = if self.sets.len() == 1 { "--set".to_string() } else { format!("--set number {}", number + 1) };
+                let end = place.end.min(set.end);
+                return (name, self.text[set.clone()].to_string(), place.start - set.start..end - set.start);
+            }
+        }
+        let end = self.file_end;
+        (self.name.clone(), self.text[..end].to_string(), place.start.min(end)..place.end.min(end))
+    }
+
+    /// What stands at a place.
+    pub fn text_at(&self, place: &Range<usize>) -> &str {
+        self.text.get(place.clone()).unwrap_or_default()
+    }
+
+    /// The file's table with all options set.
+    fn merged(&self) -> Result<Spanned<Table<'_>>, RecipeError> {
+        let mut root = DeTable::parse(&self.text[..self.file_end]).map_err(|error| self.explain(&error))?;
+        for (place, value) in self.sets.iter().zip(&self.values) {
+            self.set(root.get_mut(), place.clone(), value)?;
+        }
+        Ok(root)
+    }
+
+    fn set<'i>(&'i self, root: &mut Table<'i>, place: Range<usize>, padded: &'i str) -> Result<(), RecipeError> {
+        let set = &self.text[place.clone()];
+        let fault = |range: Range<usize>, problem: String, help: String| {
+            self.fault(&(place.start + range.start..place.start + range.end), problem, help)
+        };
+        let Some(equals) = set.find('=') else {
+            let help = "write --set KEY.PATH=VALUE, as in --set train.epochs=3".to_string();
+            return Err(fault(0..set.len(), "an option to set needs a key and a value with `=` between".into(), help));
+        };
+        let mut keys: Vec<Spanned<&str>> = vec![];
+        let mut start = 0;
+        for piece in set[..equals].split('.') {
+            let lead = piece.len() - piece.trim_start().len();
+            let key = piece.trim().trim_matches('"');
+            if key.is_empty() {
+                let help = "write --set KEY.PATH=VALUE, as in --set model.layers.1.dense.units=64".to_string();
+                return Err(fault(start..start + piece.len().max(1), "a key is empty".into(), help));
+            }
+            let from = place.start + start + lead;
+            keys.push(Spanned::new(from..from + piece.trim().len(), key));
+            start += piece.len() + 1;
+        }
+        let value = self.set_value(place.start + equals + 1..place.end, padded)?;
+        let span = root_span(&keys);
+        let mut top = Spanned::new(span, DeValue::Table(std::mem::take(root)));
+        let result = self.insert(&mut top, &keys, 0, value);
+        if let DeValue::Table(table) = top.into_inner() {
+            *root = table;
+        }
+        result
+    }
+
+    /// The value of an option. A lone word that is no TOML value is taken as text.
+    fn set_value<'i>(&'i self, place: Range<usize>, padded: &'i str) -> Result<Value<'i>, RecipeError> {
+        let text = &self.text[place.clone()];
+        let parsed = DeTable::parse(padded).map(|table| table.into_inner().into_iter().next());
+        match parsed {
+            Ok(Some((_, value))) => Ok(value),
+            result => {
+                let word = text.trim();
+                let plain = |c: char| c.is_alphanumeric() || "_-./+ ".contains(c);
+                if word.starts_with(|c: char| c.is_alphabetic() || c == '/' || c == '.') && word.chars().all(plain) {
+                    return Ok(Spanned::new(place, DeValue::String(word.to_string().into())));
+                }
+                let problem = match result {
+                    Err(error) => format!("the value is not TOML: {}", error.message()),
+                    Ok(_) => "the value is missing".to_string(),
+                };
+                let help = "write numbers as 3 or 0.05, text as \"text\", lists as [1, 2], tables as { key = 1 }";
+                Err(self.fault(&place, problem, help.to_string()))
+            }
+        }
+    }
+
+    /// Puts a value where the keys from `depth` on lead to.
+    fn insert<'i>(
+        &self,
+        at: &mut Value<'i>,
+        keys: &[Spanned<&'i str>],
+        depth: usize,
+        value: Value<'i>,
+    ) -> Result<(), RecipeError> {
+        let Some(key) = keys.get(depth) else {
+            *at = value;
+            return Ok(());
+        };
+        let path = || keys[..depth].iter().map(|key| *key.get_ref()).collect::<Vec<_>>().join(".");
+        let name = *key.get_ref();
+        make_room(at.get_mut(), keys, depth);
+        match at.get_mut() {
+            DeValue::Table(table) => {
+                if !table.contains_key(name) {
+                    let container = match keys.get(depth + 1).map(|next| next.get_ref().parse::<usize>()) {
+                        Some(Ok(_)) => DeValue::Array(DeArray::new()),
+                        _ => DeValue::Table(DeTable::new()),
+                    };
+                    table.insert(Spanned::new(key.span(), name.into()), Spanned::new(key.span(), container));
+                }
+                match table.get_mut(name) {
+                    Some(next) => self.insert(next, keys, depth + 1, value),
+                    None => Ok(()),
+                }
+            }
+            DeValue::Array(list) => {
+                let length = list.len();
+                let index = name.parse::<usize>().ok().filter(|&index| index <= length);
+                let Some(index) = index else {
+                    let problem = format!("`{}` has no entry `{name}`", path());
+                    let help = match length {
+                        0 => "it is an empty list: 0 adds the first entry".to_string(),
+                        1 => "it is a list of one entry: 0 is that, 1 adds another".to_string(),
+                        _ => format!("it is a list: its entries are 0 to {}, and {length} adds one", length - 1),
+                    };
+                    return Err(self.fault(&key.span(), problem, help));
+                };
+                if index == length {
+                    list.push(Spanned::new(key.span(), DeValue::Table(DeTable::new())));
+                }
+                match list.get_mut(index) {
+                    Some(next) => self.insert(next, keys, depth + 1, value),
+                    None => Ok(()),
+                }
+            }
+            other => {
+                let problem = format!("`{}` is {}, it has no key `{name}`", path(), in_words(other));
+                Err(self.fault(&key.span(), problem, format!("set `{}` itself, or correct the path", path())))
+            }
+        }
+    }
+
+    fn fault(&self, place: &Range<usize>, problem: String, help: String) -> RecipeError {
+        RecipeError::at(self, place, problem, "here", help)
+    }
+
+    fn explain(&self, error: &toml::de::Error) -> RecipeError {
+        RecipeError::explain(self, error.message(), error.span())
+    }
+}
+
+/// Prepares the way to a key: the short form of a family's member becomes a table, another member makes room.
+fn make_room(at: &mut DeValue<'_>, keys: &[Spanned<&str>], depth: usize) {
+    let name = *keys[depth].get_ref();
+    let Some(parent) = depth.checked_sub(1).map(|i| *keys[i].get_ref()) else { return };
+    let family = FAMILIES.contains(&parent) || parent.parse::<usize>().is_ok();
+    let part = PARTS.contains(&parent) && depth > 1;
+    match at {
+        DeValue::String(_) if family => *at = DeValue::Table(DeTable::new()),
+        DeValue::Table(table) if (family || part) && !table.contains_key(name) => {
+            let holdout = part && HOLDOUT.contains(&name) && table.keys().all(|key| HOLDOUT.contains(&key.get_ref().as_ref()));
+            if !holdout {
+                *table = DeTable::new();
+            }
+        }
+        _ => {}
+    }
+}
+
+fn root_span(keys: &[Spanned<&str>]) -> Range<usize> {
+    keys.first().map_or(0..0, Spanned::span)
+}
+
+fn in_words(value: &DeValue<'_>) -> &'static str {
+    match value {
+        DeValue::String(_) => "text",
+        DeValue::Integer(_) => "a whole number",
+        DeValue::Float(_) => "a number",
+        DeValue::Boolean(_) => "true or false",
+        DeValue::Datetime(_) => "a date",
+        DeValue::Array(_) => "a list",
+        DeValue::Table(_) => "a table",
+    }
+}

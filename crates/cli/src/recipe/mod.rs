@@ -1,0 +1,173 @@
+//! Recipes: a network, its data and its training in one short TOML text.
+//!
+//! | read | for |
+//! |---|---|
+//! | [`Recipe`] | what a recipe holds |
+//! | [`part`] | data for validation and test |
+//! | [`document`] | the text with `--set` options, where everything knows its place |
+//! | [`check`] | settings out of range |
+//! | [`render`](fn@render) | a recipe as text, every default filled in |
+//! | [`error`], [`nearest`] | messages |
+
+mod check;
+pub mod document;
+pub mod error;
+pub mod nearest;
+pub mod part;
+mod render;
+
+pub use document::Document;
+pub use error::RecipeError;
+pub use part::Part;
+pub use render::render;
+
+use gradus_data::{Pipeline, Source};
+use gradus_nn::optimizers::Decay;
+use gradus_nn::{AnyLayer, AnyLoss, AnyOptimizer, AnyRegularizer};
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+
+/// A network, its data and its training.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Recipe {
+    /// Its name: that of the file where none is given.
+    #[serde(default)]
+    pub name: String,
+    /// One sentence on the task.
+    #[serde(default)]
+    pub description: String,
+    /// The seed of everything random: splits, first weights, order of the samples, dropout.
+    #[serde(default)]
+    pub seed: u64,
+    /// What to learn from.
+    pub data: DataSection,
+    /// The network.
+    pub model: ModelSection,
+    /// How to train it.
+    pub train: TrainSection,
+}
+
+/// What to learn from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DataSection {
+    /// The training data.
+    pub train: Source,
+    /// Data to watch the training with: to stop by, and to choose the best weights.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub valid: Option<Part>,
+    /// Data to judge the result with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test: Option<Part>,
+    /// Transforms in their order, fitted to the training data.
+    #[serde(default)]
+    pub transforms: Pipeline,
+}
+
+/// The network.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelSection {
+    /// Its layers in order.
+    pub layers: Vec<AnyLayer>,
+}
+
+/// How to train.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrainSection {
+    /// At most this many passes over the training data.
+    pub epochs: u64,
+    /// Samples in a step.
+    #[serde(default = "batch_size")]
+    pub batch_size: usize,
+    /// What is minimised.
+    pub loss: AnyLoss,
+    /// How parameters follow their gradients.
+    pub optimizer: AnyOptimizer,
+    /// A penalty on the parameters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub regularizer: Option<AnyRegularizer>,
+    /// Which parameters penalties and weight decay touch.
+    #[serde(default)]
+    pub decay: Decay,
+    /// When to stop before the last epoch.
+    #[serde(default)]
+    pub stop: Vec<toml::Value>,
+    /// Whether samples come in a new random order in each epoch.
+    #[serde(default = "yes")]
+    pub shuffle: bool,
+    /// Which weights are the result.
+    #[serde(default)]
+    pub keep: Keep,
+    /// How often the run is saved, to be resumed from there.
+    #[serde(default)]
+    pub checkpoint: Checkpoint,
+}
+
+/// Which weights are the result.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Keep {
+    /// Those with the lowest validation loss (training loss without validation data).
+    #[default]
+    Best,
+    /// Those after the last step.
+    Last,
+}
+
+/// How often a run is saved: `{ epochs = 1 }`, `{ steps = 500 }` or `{ minutes = 5 }`. It is always saved at its end.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Checkpoint {
+    /// After so many epochs.
+    Epochs(u64),
+    /// After so many steps.
+    Steps(u64),
+    /// After so many minutes.
+    Minutes(f64),
+}
+
+impl Default for Checkpoint {
+    fn default() -> Checkpoint {
+        Checkpoint::Minutes(1.0)
+    }
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn batch_size() -> usize {
+    32
+}
+
+impl Recipe {
+    /// Reads and checks the recipe at `path`, with `--set` options merged in.
+    ///
+    /// # Errors
+    /// Anything that is wrong with it, with the place.
+    pub fn load(path: &Path, sets: &[String]) -> Result<(Recipe, Document), RecipeError> {
+        let document = Document::load(path, sets)?;
+        let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+        let recipe = Recipe::of(&document, &stem)?;
+        Ok((recipe, document))
+    }
+
+    /// The recipe of a document. `name` is what it is called if it does not say so itself.
+    ///
+    /// # Errors
+    /// Anything that is wrong with it, with the place.
+    pub fn of(document: &Document, name: &str) -> Result<Recipe, RecipeError> {
+        let mut recipe: Recipe = document.parse()?;
+        if recipe.name.is_empty() {
+            recipe.name = name.to_string();
+        }
+        check::check(&recipe, document)?;
+        Ok(recipe)
+    }
+}
+
+#[cfg(test)]
+mod tests;

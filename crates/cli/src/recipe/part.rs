@@ -1,0 +1,85 @@
+//! Data for validation or test: a source of its own, or a part held out of the training data.
+
+use gradus_data::readers::{CsvSource, Embedded, IdxSource, NpySource, NpzSource};
+use gradus_data::{Holdout, Source};
+use serde::{Deserialize, Serialize};
+
+/// `{ fraction = 0.1 }`, `{ count = 1000, stratified = false }`, or a source such as `{ npz = { … } }`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Fields", into = "Fields")]
+pub enum Part {
+    /// Held out of the training data.
+    Held(Holdout),
+    /// Data of their own.
+    Source(Source),
+}
+
+/// Everything that a part can be made of, so that an unknown key is found at its place.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Fields {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fraction: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    count: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stratified: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shuffle: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    idx: Option<IdxSource>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    npy: Option<NpySource>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    npz: Option<NpzSource>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    csv: Option<CsvSource>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    embedded: Option<Embedded>,
+}
+
+impl TryFrom<Fields> for Part {
+    type Error = &'static str;
+
+    fn try_from(fields: Fields) -> Result<Part, &'static str> {
+        let Fields { fraction, count, stratified, shuffle, idx, npy, npz, csv, embedded } = fields;
+        let held = fraction.is_some() || count.is_some() || stratified.is_some() || shuffle.is_some();
+        let mut sources: Vec<Source> = vec![];
+        sources.extend(idx.map(Source::Idx));
+        sources.extend(npy.map(Source::Npy));
+        sources.extend(npz.map(Source::Npz));
+        sources.extend(csv.map(Source::Csv));
+        sources.extend(embedded.map(Source::Embedded));
+        match (held, sources.pop()) {
+            (false, Some(source)) if sources.is_empty() => Ok(Part::Source(source)),
+            (true, None) if fraction.is_some() != count.is_some() => Ok(Part::Held(Holdout {
+                fraction,
+                count,
+                stratified: stratified.unwrap_or(true),
+                shuffle: shuffle.unwrap_or(true),
+            })),
+            (true, None) => Err("a part held out of the training data needs either `fraction` or `count`\n\
+                 write { fraction = 0.1 } or { count = 1000 }"),
+            _ => Err("a part is either one source or held out of the training data\n\
+                 write { fraction = 0.1 }, or one source such as { npz = { path = \"test.npz\", task = \"classes\" } }"),
+        }
+    }
+}
+
+impl From<Part> for Fields {
+    fn from(part: Part) -> Fields {
+        let mut fields = Fields::default();
+        match part {
+            Part::Held(Holdout { fraction, count, stratified, shuffle }) => {
+                (fields.fraction, fields.count) = (fraction, count);
+                (fields.stratified, fields.shuffle) = (Some(stratified), Some(shuffle));
+            }
+            Part::Source(Source::Idx(source)) => fields.idx = Some(source),
+            Part::Source(Source::Npy(source)) => fields.npy = Some(source),
+            Part::Source(Source::Npz(source)) => fields.npz = Some(source),
+            Part::Source(Source::Csv(source)) => fields.csv = Some(source),
+            Part::Source(Source::Embedded(source)) => fields.embedded = Some(source),
+        }
+        fields
+    }
+}

@@ -1,0 +1,69 @@
+use super::*;
+
+const TEXT: &str = r#"seed = 7
+
+[data]
+train = { embedded = "digits" }
+test = { fraction = 0.2 }
+transforms = [{ min_max = {} }]
+
+[model]
+layers = ["flatten", { dense = { units = 32, activation = "relu" } }, { dense = { units = 10 } }]
+
+[train]
+epochs = 5
+loss = { cross_entropy = {} }
+optimizer = { adam = { lr = 1e-2 } }
+stop = [{ loss_below = 0.1 }]
+"#;
+
+fn with(sets: &[&str]) -> Result<Recipe, RecipeError> {
+    let sets: Vec<String> = sets.iter().map(|set| (*set).to_string()).collect();
+    Recipe::of(&Document::new("test.toml", TEXT, &sets), "test")
+}
+
+#[test]
+fn rendered_recipes_read_back() {
+    let recipe = with(&[]).unwrap();
+    let text = render(&recipe);
+    assert!(text.contains("batch_size = 32\n") && text.contains("keep = \"best\"\n"), "{text}");
+    assert_eq!(Recipe::of(&Document::new("rendered", &text, &[]), "other").unwrap(), recipe, "{text}");
+    assert_eq!(render(&Recipe::of(&Document::new("rendered", &text, &[]), "other").unwrap()), text);
+}
+
+#[test]
+fn options_are_merged() {
+    let recipe = with(&[
+        "seed=3",
+        "train.batch_size = 16",
+        "model.layers.1.dense.units=64",
+        "model.layers.1.dense.activation.leaky_relu.slope=0.2",
+        "model.layers.3.dropout.rate=0.5",
+        "train.optimizer.sgd.lr=0.05",
+        "train.keep=last",
+        "data.test.stratified=false",
+        "data.valid.fraction=0.1",
+        "train.stop=[]",
+    ])
+    .unwrap();
+    assert_eq!((recipe.seed, recipe.train.batch_size, recipe.train.keep), (3, 16, Keep::Last));
+    let layers = toml::Value::try_from(&recipe.model.layers).unwrap().to_string();
+    assert!(layers.contains("units = 64, activation = { leaky_relu = { slope = 0.2 } }"), "{layers}");
+    assert!(layers.contains("rate = 0.5"), "{layers}");
+    assert_eq!(recipe.train.optimizer, gradus_nn::optimizers::Sgd { lr: 0.05, ..Default::default() }.into());
+    let held = gradus_data::Holdout { stratified: false, ..gradus_data::Holdout::fraction(0.2) };
+    assert_eq!(recipe.data.test, Some(Part::Held(held)));
+    assert_eq!(recipe.data.valid, Some(Part::Held(gradus_data::Holdout::fraction(0.1))));
+    assert!(recipe.train.stop.is_empty());
+}
+
+#[test]
+fn places_are_told() {
+    let document = Document::new("test.toml", TEXT, &["model.layers.2.dense.units=12".into()]);
+    let text = |path: &str| document.text_at(&document.place(path).unwrap()).to_string();
+    assert_eq!(text("train.epochs"), "5");
+    assert_eq!(text("model.layers.1.dense.units"), "32");
+    assert_eq!(text("model.layers.2.dense.units"), "12");
+    let (name, source, place) = document.source(&document.place("model.layers.2.dense.units").unwrap());
+    assert_eq!((name.as_str(), &source[place]), ("--set", "12"));
+}
