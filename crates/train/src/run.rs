@@ -1,0 +1,530 @@
+//! One run of the trainer: the loop, and what is done where it is cut.
+
+use crate::callback::{Context, Event, Flow};
+use crate::checkpoint::{self, Best, Checkpoint, Every, Progress, Settings};
+use crate::diagnose::{self, Watchdog};
+use crate::error::{Result, TrainError, list};
+use crate::evaluate::Examiner;
+use crate::history::{Record, Scores, direction};
+use crate::objective::{Objective, fingerprint, from_sum, sum_of};
+use crate::schedule::{Pace, Schedule};
+use crate::stops::{AnyStop, Check};
+use crate::trainer::{Keep, Outcome, Trainer};
+use gradus_data::Dataset;
+use gradus_data::loader::{Chunk, Loader, LoaderMode, LoaderOptions};
+use gradus_graph::{Engine, Model, Request, RunError, State};
+use gradus_kernels::Pool;
+use gradus_nn::optimizers::Optimizer as _;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// A run under way.
+pub(crate) struct Run<'t, 'a, 'v> {
+    trainer: &'t mut Trainer<'a>,
+    /// The conditions that end it: stops that watch, then limits.
+    stops: Vec<Ending>,
+    schedule: Schedule,
+    settings: Settings,
+    step: Model,
+    is_target: Vec<bool>,
+    sums: Vec<String>,
+    engine: Engine<f32>,
+    state: State<f32>,
+    best_state: Option<State<f32>>,
+    /// What the best weights are chosen by.
+    monitor: Option<String>,
+    progress: Progress,
+    train: Arc<Dataset>,
+    examiner: Option<Examiner<'v>>,
+    pool: Pool,
+    watchdog: Watchdog,
+    clock: Instant,
+    earlier: f64,
+    saved: Instant,
+    saved_once: bool,
+}
+
+/// A stop with its monitor's name and its interval in steps, if it watches something.
+struct Ending {
+    stop: AnyStop,
+    watch: Option<(String, u64)>,
+}
+
+impl<'t, 'a, 'v> Run<'t, 'a, 'v> {
+    /// Checks everything, and makes or restores the state.
+    pub(crate) fn new(
+        trainer: &'t mut Trainer<'a>,
+        train: Arc<Dataset>,
+        valid: Option<&'v Dataset>,
+        until: AnyStop,
+    ) -> Result<Run<'t, 'a, 'v>> {
+        gradus_data::check::check_training(&train, trainer.batch_size)?;
+        let objective = &trainer.objective;
+        let step = objective.step(&train)?;
+        objective.check(&step, &train, "training")?;
+        if let Some(valid) = valid {
+            gradus_data::check::check_part(valid, "validation")?;
+            objective.check(&step, valid, "validation")?;
+            if valid.classes() != train.classes() {
+                return Err(TrainError::Fit {
+                    what: "the validation data have other classes than the training data".into(),
+                    expected: list(train.classes().unwrap_or_default()),
+                    received: list(valid.classes().unwrap_or_default()),
+                    help: "read both with the same list of classes".into(),
+                });
+            }
+        }
+        let options = LoaderOptions { mode: LoaderMode::Inline, ..loader_options(trainer) };
+        let fingerprints = (train.fingerprint(), valid.map(Dataset::fingerprint));
+        let per_epoch = Loader::new(train.clone(), options)?.steps_per_epoch() as u64;
+
+        let stops = endings(trainer, until, valid.is_some(), per_epoch)?;
+        let positive = trainer.validate_every > 0.0 && trainer.validate_every.is_finite();
+        if !positive {
+            let (option, received) = ("validate_every", trainer.validate_every.to_string());
+            return Err(TrainError::Option { option, received, expected: "epochs, above 0".into() });
+        }
+        if let Some(checkpoints) = &trainer.checkpoints {
+            checkpoints.every.check()?;
+        }
+        let schedule = Schedule {
+            steps_per_epoch: per_epoch,
+            record: Schedule::interval(trainer.validate_every, per_epoch),
+            checks: stops.iter().filter_map(|e| e.watch.as_ref().map(|w| w.1)).collect(),
+            last: stops.iter().filter_map(|e| e.stop.last_step(per_epoch)).min(),
+            checkpoint: trainer.checkpoints.as_ref().and_then(|c| Schedule::checkpoint(c.every, per_epoch)),
+        };
+        let monitor = match &trainer.keep {
+            Keep::Last => None,
+            Keep::Best => Some(default_monitor(valid.is_some())),
+            Keep::BestOf(name) => Some(watched(objective, "best", name, valid.is_some())?),
+        };
+        let settings = Settings {
+            seed: trainer.seed,
+            batch_size: trainer.batch_size,
+            shuffle: trainer.shuffle,
+            validate_every: trainer.validate_every,
+            best: monitor.clone().unwrap_or_else(|| "none".into()),
+            train: fingerprints.0,
+            valid: fingerprints.1,
+            step: fingerprint(&step),
+        };
+
+        let mut sums = vec!["data_loss".to_string()];
+        for head in &objective.heads {
+            for name in head.metrics.iter().filter_map(|&m| sum_of(m)).flat_map(|name| [name, "count"]) {
+                let full = format!("{}/{name}", head.output);
+                if !sums.contains(&full) {
+                    sums.push(full);
+                }
+            }
+        }
+        let names: Vec<&str> = sums.iter().map(String::as_str).collect();
+        let request = Request { isa: trainer.isa, threads: trainer.threads, ..Request::training(&names) };
+        let engine = Engine::new(&step, request)?;
+        let examiner = valid
+            .map(|valid| {
+                Examiner::new(objective, &step, valid, trainer.batch_size, false, trainer.isa, trainer.threads)
+            })
+            .transpose()?;
+
+        let mut state = State::new(&step, trainer.seed);
+        let mut progress = Progress { seed: trainer.seed, ..Progress::default() };
+        let mut best_state = None;
+        if let Some(initial) = &trainer.initial {
+            state.copy_from(initial);
+        }
+        if let Some(path) = &trainer.resume {
+            let checkpoint = Checkpoint::read(path)?;
+            checkpoint.check(&state, &settings)?;
+            checkpoint.restore(&mut state);
+            best_state = checkpoint.best(&state);
+            progress = checkpoint.progress;
+        }
+        let now = Instant::now();
+        Ok(Run {
+            stops,
+            schedule,
+            settings,
+            is_target: Objective::is_target(&step),
+            sums,
+            engine,
+            state,
+            best_state,
+            monitor,
+            earlier: progress.seconds,
+            progress,
+            train,
+            examiner,
+            pool: Pool::new(trainer.threads),
+            watchdog: Watchdog::new(),
+            clock: now,
+            saved: now,
+            saved_once: trainer.resume.is_some(),
+            step,
+            trainer,
+        })
+    }
+
+    /// The loop.
+    pub(crate) fn go(mut self) -> Result<Outcome> {
+        if self.state.step == 0 {
+            self.check_first_gradients()?;
+        }
+        let mut ended = self.notify(Event::Start)?.or_else(|| self.ended());
+        let mut loader = Loader::new(self.train.clone(), loader_options(self.trainer))?;
+        let mut pace = Pace::new();
+        'run: while ended.is_none() {
+            let (epoch, position) = self.place();
+            let mut chunks = loader.epoch(epoch, position as usize);
+            while let Some(chunk) = chunks.next_chunk() {
+                let mut done = 0;
+                while done < chunk.steps() {
+                    let due = self.schedule.next(self.state.step) - self.state.step;
+                    let steps = pace.steps().min(due).min((chunk.steps() - done) as u64) as usize;
+                    let begun = Instant::now();
+                    self.steps(chunk, done, steps)?;
+                    pace.learn(steps as u64, begun.elapsed());
+                    done += steps;
+                    ended = self.look()?;
+                    if ended.is_some() {
+                        break 'run;
+                    }
+                }
+            }
+        }
+        self.finish(ended.unwrap_or_default())
+    }
+
+    /// Does some steps of a chunk.
+    fn steps(&mut self, chunk: &Chunk, first: usize, steps: usize) -> Result<()> {
+        if self.place().1 == 0 {
+            self.progress.tally = checkpoint::Tally::default();
+        }
+        if self.watchdog.is_due() {
+            self.check_values()?;
+        }
+        let part = |values: &'_ [f32]| {
+            let width = values.len() / chunk.steps();
+            first * width..(first + steps) * width
+        };
+        let (x, y) = (&chunk.inputs()[part(chunk.inputs())], &chunk.targets()[part(chunk.targets())]);
+        let feeds: Vec<&[f32]> = self.is_target.iter().map(|&t| if t { y } else { x }).collect();
+        let whole = chunk.batch() == self.trainer.batch_size;
+        if whole {
+            self.engine.carry_sums(&self.progress.tally.full);
+        }
+        match self.engine.run(&mut self.state, &feeds, chunk.batch(), steps, &self.pool) {
+            Ok(()) => {}
+            Err(RunError::Halt(halt)) => return Err(self.diagnose(Some(halt.value))),
+            Err(other) => return Err(other.into()),
+        }
+        let tally = &mut self.progress.tally;
+        if whole {
+            tally.full = self.engine.sums().to_vec();
+            tally.full_steps += steps as u64;
+        } else {
+            tally.tail = self.engine.sums().to_vec();
+            tally.tail_rows = chunk.batch() as u64;
+        }
+        Ok(())
+    }
+
+    /// Looks up from the work: records, stops, callbacks, checkpoints, interruptions. Says why the run ends, if it does.
+    fn look(&mut self) -> Result<Option<String>> {
+        let step = self.state.step;
+        let mut said = self.notify(Event::Steps)?;
+        if self.schedule.is_record(step) {
+            said = self.record()?.or(said);
+        }
+        if let Some(reason) = self.ended().or(said) {
+            return Ok(Some(reason));
+        }
+        if self.trainer.interrupt.requested().is_some() {
+            return Ok(Some("interrupted".into()));
+        }
+        let due = match self.trainer.checkpoints.as_ref().map(|c| c.every) {
+            Some(Every::Minutes(minutes)) => self.saved.elapsed().as_secs_f64() >= minutes * 60.0,
+            Some(_) => self.schedule.checkpoint.is_some_and(|n| step.is_multiple_of(n)),
+            None => false,
+        };
+        if due {
+            self.save()?;
+            return self.notify(Event::Checkpoint);
+        }
+        Ok(None)
+    }
+
+    /// Validates, adds a record, shows it to the stops, and keeps the weights if they are the best.
+    fn record(&mut self) -> Result<Option<String>> {
+        let step = self.state.step;
+        let valid = match &mut self.examiner {
+            Some(examiner) => Some(examiner.examine(&mut self.state, &self.pool)?),
+            None => None,
+        };
+        let record = Record {
+            epoch: step as f64 / self.schedule.steps_per_epoch as f64,
+            step,
+            train: self.train_scores(),
+            valid,
+            lr: self.trainer.objective.optimizer.lr(),
+            seconds: self.seconds(),
+        };
+        let mut seen = vec![];
+        for (monitor, interval) in self.stops.iter().filter_map(|e| e.watch.as_ref()) {
+            let key = check_key(monitor, *interval);
+            if step.is_multiple_of(*interval) && !seen.contains(&key) {
+                let value = record.value(monitor).unwrap_or(f64::NAN);
+                let check = Check { step, value, train_loss: record.train.get("loss").unwrap_or(f64::NAN) };
+                self.progress.checks.entry(key.clone()).or_default().push(check);
+                seen.push(key);
+            }
+        }
+        let better = self.monitor.as_ref().and_then(|monitor| {
+            let value = record.value(monitor)?;
+            let best = self.progress.best.as_ref().map_or(f64::NAN, |best| best.value);
+            let better = direction(monitor).is_better(value, best);
+            better.then(|| Best { monitor: monitor.clone(), value, epoch: record.epoch, step })
+        });
+        let epoch_end = step.is_multiple_of(self.schedule.steps_per_epoch);
+        self.progress.history.push(record);
+        let is_best = better.is_some();
+        if is_best {
+            self.check_values()?;
+            self.progress.best = better;
+            self.best_state = Some(self.state.clone());
+        }
+        let mut said = self.notify(Event::Record { epoch_end })?;
+        if is_best {
+            said = self.notify(Event::Best)?.or(said);
+        }
+        Ok(said)
+    }
+
+    /// Why the run ends here, if a stop says so.
+    fn ended(&self) -> Option<String> {
+        let step = self.state.step;
+        let watching = self.stops.iter().find(|ending| {
+            let Some((monitor, interval)) = &ending.watch else { return false };
+            let checks = self.progress.checks.get(&check_key(monitor, *interval));
+            let checks = checks.map_or(&[][..], Vec::as_slice);
+            checks.last().is_some_and(|c| c.step == step) && ending.stop.reached(checks, direction(monitor))
+        });
+        let time = Duration::from_secs_f64(self.seconds().max(0.0));
+        let limit = || {
+            self.stops.iter().find(|ending| {
+                let last = ending.stop.last_step(self.schedule.steps_per_epoch);
+                last.is_some_and(|last| step >= last) || ending.stop.time().is_some_and(|limit| time >= limit)
+            })
+        };
+        watching.or_else(limit).map(|ending| ending.stop.key().to_string())
+    }
+
+    /// Writes the last record and checkpoint, and hands over.
+    fn finish(mut self, stopped_by: String) -> Result<Outcome> {
+        self.check_values()?;
+        let recorded = self.progress.history.last().is_some_and(|record| record.step == self.state.step);
+        if !recorded && stopped_by != "interrupted" && self.state.step > 0 {
+            self.record()?;
+        }
+        if self.trainer.checkpoints.is_some() {
+            self.save()?;
+            self.notify(Event::Checkpoint)?;
+        }
+        self.notify(Event::End)?;
+        let objective = self.trainer.objective.clone();
+        // Without what only training needs: the state of the model as it was given.
+        let of_model = |state: &State<f32>| {
+            let mut own = State::new(&objective.model, state.seed);
+            own.copy_from(state);
+            own.step = state.step;
+            own
+        };
+        Ok(Outcome {
+            stopped_by,
+            state: of_model(self.best_state.as_ref().unwrap_or(&self.state)),
+            last: of_model(&self.state),
+            best: self.progress.best.clone(),
+            epochs: self.state.step as f64 / self.schedule.steps_per_epoch as f64,
+            steps: self.state.step,
+            seconds: self.seconds(),
+            warnings: self.progress.warnings.clone(),
+            batch_size: self.trainer.batch_size,
+            threads: self.trainer.threads,
+            isa: self.trainer.isa,
+            history: self.progress.history,
+            objective,
+        })
+    }
+
+    /// Calls the callbacks; the first that wants to end the run gives the reason.
+    fn notify(&mut self, event: Event) -> Result<Option<String>> {
+        if self.trainer.callbacks.is_empty() {
+            return Ok(None);
+        }
+        let seconds = self.seconds();
+        let mut context = Context {
+            train_loss: mean_loss(&self.progress.tally, self.trainer.batch_size),
+            state: &mut self.state,
+            history: &self.progress.history,
+            best: self.progress.best.as_ref(),
+            best_state: self.best_state.as_ref(),
+            warnings: &self.progress.warnings,
+            steps_per_epoch: self.schedule.steps_per_epoch,
+            last_step: self.schedule.last,
+            seconds,
+        };
+        let mut reason = None;
+        for callback in &mut self.trainer.callbacks {
+            if let Flow::Stop(said) = callback.on(event, &mut context)? {
+                reason.get_or_insert(said);
+            }
+        }
+        Ok(reason)
+    }
+
+    fn save(&mut self) -> Result<()> {
+        self.check_values()?;
+        let (epoch, position) = self.place();
+        (self.progress.step, self.progress.epoch, self.progress.position) = (self.state.step, epoch, position);
+        self.progress.seconds = self.seconds();
+        if let Some(to) = &self.trainer.checkpoints {
+            checkpoint::write(to, &self.state, self.best_state.as_ref(), &self.progress, &self.settings)?;
+        }
+        (self.saved, self.saved_once) = (Instant::now(), true);
+        Ok(())
+    }
+
+    /// The epoch of the next step, and the step's place in it.
+    fn place(&self) -> (u64, u64) {
+        let per_epoch = self.schedule.steps_per_epoch;
+        (self.state.step / per_epoch, self.state.step % per_epoch)
+    }
+
+    fn seconds(&self) -> f64 {
+        self.earlier + self.clock.elapsed().as_secs_f64()
+    }
+
+    /// Loss and metrics over the epoch's steps so far.
+    fn train_scores(&self) -> Scores {
+        let tally = &self.progress.tally;
+        let objective = &self.trainer.objective;
+        let sum = |name: &str| {
+            let place = self.sums.iter().position(|n| n == name);
+            let of = |sums: &[f64]| place.and_then(|i| sums.get(i)).copied().unwrap_or(0.0);
+            of(&tally.full) + of(&tally.tail)
+        };
+        let mut scores = Scores::default();
+        scores.insert("loss".into(), mean_loss(tally, self.trainer.batch_size));
+        for head in &objective.heads {
+            for &metric in &head.metrics {
+                if let Some(name) = sum_of(metric) {
+                    let count = sum(&format!("{}/count", head.output));
+                    let value = from_sum(metric, sum(&format!("{}/{name}", head.output)), count);
+                    scores.insert(objective.name(head, &metric.to_string()), value);
+                }
+            }
+        }
+        scores
+    }
+
+    /// Looks at the gradients of the first step: one that is not finite is an error, one that is all zero a warning.
+    fn check_first_gradients(&mut self) -> Result<()> {
+        let batch = self.trainer.batch_size;
+        let mut loader = Loader::new(self.train.clone(), loader_options(self.trainer))?;
+        let mut chunks = loader.steps(0, 0..1);
+        let Some(chunk) = chunks.next_chunk() else { return Ok(()) };
+        let feeds: Vec<&[f32]> =
+            self.is_target.iter().map(|&t| if t { chunk.targets() } else { chunk.inputs() }).collect();
+        let found = diagnose::first_gradients(&self.step, &mut self.state, &feeds, batch, self.trainer.isa, &self.pool);
+        for parameter in found? {
+            self.progress.warnings.push(format!(
+                "the gradient of `{parameter}` is all zero in the first step: it does not learn; check its initial values and the activation behind it"
+            ));
+        }
+        Ok(())
+    }
+
+    /// Fails if a parameter is not finite, else remembers the state as good.
+    fn check_values(&mut self) -> Result<()> {
+        if self.watchdog.finds_bad(&self.state) {
+            return Err(self.diagnose(None));
+        }
+        self.watchdog.remember(&self.state);
+        Ok(())
+    }
+
+    /// Finds the step and the tensor that went wrong first.
+    fn diagnose(&mut self, loss: Option<f64>) -> TrainError {
+        let kept = match (&self.trainer.checkpoints, self.saved_once) {
+            (Some(checkpoints), true) => format!("the last good checkpoint, {}", checkpoints.path.display()),
+            (Some(_), false) => "nothing: no checkpoint had been written yet".into(),
+            (None, _) => "nothing: no checkpoints were asked for".into(),
+        };
+        let options = LoaderOptions { mode: LoaderMode::Inline, ..loader_options(self.trainer) };
+        let replay = diagnose::Replay {
+            step: &self.step,
+            train: &self.train,
+            options,
+            is_target: &self.is_target,
+            steps_per_epoch: self.schedule.steps_per_epoch,
+            isa: self.trainer.isa,
+            pool: &self.pool,
+        };
+        replay.find(&self.watchdog, &self.state, loss, kept).unwrap_or_else(|error| error)
+    }
+}
+
+/// All stops with what they watch.
+fn endings(trainer: &Trainer<'_>, until: AnyStop, valid: bool, per_epoch: u64) -> Result<Vec<Ending>> {
+    let mut endings = vec![];
+    for stop in trainer.stops.iter().cloned().chain([until]) {
+        stop.check()?;
+        let watch = match stop.watch() {
+            None => None,
+            Some(watch) => {
+                let monitor = match watch.monitor {
+                    None => default_monitor(valid),
+                    Some(name) => watched(&trainer.objective, stop.key(), name, valid)?,
+                };
+                Some((monitor, Schedule::interval(watch.check_every, per_epoch)))
+            }
+        };
+        endings.push(Ending { stop, watch });
+    }
+    Ok(endings)
+}
+
+fn default_monitor(valid: bool) -> String {
+    if valid { "valid/loss".into() } else { "train/loss".into() }
+}
+
+/// A monitor that the run has.
+fn watched(objective: &Objective, by: &str, name: &str, valid: bool) -> Result<String> {
+    let known = objective.monitors(valid);
+    let monitor = objective.monitor(name);
+    if known.contains(&monitor) {
+        return Ok(monitor);
+    }
+    Err(TrainError::Monitor { by: by.into(), monitor: name.into(), known: list(known) })
+}
+
+fn check_key(monitor: &str, interval: u64) -> String {
+    format!("{monitor} every {interval}")
+}
+
+fn loader_options(trainer: &Trainer<'_>) -> LoaderOptions {
+    LoaderOptions {
+        batch: trainer.batch_size,
+        seed: trainer.seed,
+        shuffle: trainer.shuffle,
+        ..LoaderOptions::default()
+    }
+}
+
+/// The mean over samples of the losses of all steps.
+fn mean_loss(tally: &checkpoint::Tally, batch: usize) -> f64 {
+    let of = |sums: &[f64]| sums.first().copied().unwrap_or(0.0);
+    let rows = tally.full_steps as f64 * batch as f64 + tally.tail_rows as f64;
+    (of(&tally.full) * batch as f64 + of(&tally.tail) * tally.tail_rows as f64) / rows
+}
