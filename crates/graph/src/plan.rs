@@ -153,40 +153,63 @@ impl<T: Real> Planner<'_, T> {
         id
     }
 
-    /// The part of the state that a node reads, if it is a variable or flat vector: first element and length.
-    fn state_range(&self, id: NodeId) -> Option<(usize, usize)> {
+    /// Where a variable or flat vector starts in the state.
+    fn state_start(&self, id: NodeId) -> Option<usize> {
         match self.dag.nodes[id].op {
-            Op::Variable(v) => Some((self.layout.variables[v], padded(self.model.variables[v].len()))),
-            Op::Flat(f) => Some((self.layout.flats[f], self.dag.nodes[id].shape.len_at(1))),
+            Op::Variable(v) => Some(self.layout.variables[v]),
+            Op::Flat(f) => Some(self.layout.flats[f]),
             _ => None,
         }
     }
 
-    /// The inputs of a group from outside it, as bases of views.
-    fn reads(&self, g: usize) -> Vec<NodeId> {
-        let members = &self.groups.groups[g].nodes;
-        let mut stack: Vec<NodeId> = members.iter().flat_map(|&n| self.dag.nodes[n].inputs.clone()).collect();
-        let mut bases = vec![];
-        while let Some(id) = stack.pop() {
-            let base = self.base(id);
-            if self.groups.of[base] == Some(g) && base == id {
-                continue;
-            }
-            if self.groups.free[base] && self.groups.of[base].is_none() {
-                stack.extend(&self.dag.nodes[base].inputs);
-            }
-            bases.push(base);
+    /// The part of the state that a node is, perhaps through views: first element, length, and whether it is walked in order.
+    fn state_part(&self, id: NodeId) -> Option<(usize, usize, bool)> {
+        let len = self.dag.nodes[id].shape.len_at(1);
+        if let Some(start) = self.state_start(id) {
+            return Some((start, len, true));
         }
-        bases.sort_unstable();
-        bases.dedup();
-        bases
+        if self.groups.of[id].is_some() {
+            return None;
+        }
+        let input = *self.dag.nodes[id].inputs.first()?;
+        match &self.kernels[id] {
+            Some(Kernel::Reshape) => self.state_part(input),
+            Some(Kernel::View { axes, start }) => {
+                let (first, whole, in_order) = self.state_part(input)?;
+                match (&axes[..], &start[..]) {
+                    ([Some((0, 1))], [skip]) if in_order => Some((first + skip, len, true)),
+                    _ => Some((first, whole, false)),
+                }
+            }
+            _ => None,
+        }
+    }
+
+    /// The values that a group reads from memory, as it sees them, and whether it needs each whole before it writes.
+    fn reads(&self, g: usize) -> Vec<(NodeId, bool)> {
+        let group = &self.groups.groups[g];
+        let mut reads = vec![];
+        for &n in &group.nodes {
+            let whole = group.work == Work::Single || matches!(self.kernels[n], Some(Kernel::MatMul { .. }));
+            let mut stack = self.dag.nodes[n].inputs.clone();
+            while let Some(id) = stack.pop() {
+                match self.groups.of[id] {
+                    Some(h) if h == g => {}
+                    None if self.groups.free[id] => stack.extend(&self.dag.nodes[id].inputs),
+                    _ => reads.push((id, whole)),
+                }
+            }
+        }
+        reads.sort_unstable();
+        reads.dedup();
+        reads
     }
 
     /// An order in which the groups can run: groups that write to the state as late as possible, after all that read the old values.
     fn schedule(&self, wanted: &Wanted) -> Vec<usize> {
         let count = self.groups.groups.len();
         let ranges = |g: usize| -> Vec<(usize, usize)> {
-            self.reads(g).into_iter().filter_map(|b| self.state_range(b)).collect()
+            self.reads(g).into_iter().filter_map(|(x, _)| self.state_part(x)).map(|p| (p.0, p.1)).collect()
         };
         let read: Vec<Vec<(usize, usize)>> = (0..count).map(ranges).collect();
         let mut written: Vec<Vec<(usize, usize)>> = vec![vec![]; count];
@@ -229,18 +252,20 @@ impl<T: Real> Planner<'_, T> {
             }
         }
         for id in 0..self.dag.nodes.len() {
-            let Op::Pack(flat) = self.dag.nodes[id].op else { continue };
+            if !matches!(self.dag.nodes[id].op, Op::Pack(_)) {
+                continue;
+            }
             let block = self.buffer(self.dag.nodes[id].shape.len_at(1), true);
             self.places.insert(id, block);
             let mut offset = block.offset;
-            for (&x, &v) in self.dag.nodes[id].inputs.iter().zip(&self.model.flats[flat]) {
+            for &x in &self.dag.nodes[id].inputs {
                 let base = self.base(x);
                 let whole = self.dag.nodes[base].shape.len_at(1) == self.dag.nodes[x].shape.len_at(1)
                     && self.same_order(x, base);
                 if self.groups.of[base].is_some() && whole && !self.places.contains_key(&base) {
                     self.places.insert(base, Loc { space: Space::Arena, offset });
                 }
-                offset += padded(self.model.variables[v].len());
+                offset += padded(self.dag.nodes[x].shape.len_at(1));
             }
         }
         let stored: Vec<NodeId> = self.stored(wanted);
@@ -268,27 +293,19 @@ impl<T: Real> Planner<'_, T> {
     fn can_write_through(&self, target: usize, id: NodeId, order: &[usize]) -> bool {
         let Some(g) = self.groups.of[id].filter(|_| !self.places.contains_key(&id)) else { return false };
         let len = self.dag.nodes[id].shape.len_at(1);
-        let overlaps = |base: NodeId| self.state_range(base).is_some_and(|(s, l)| s < target + len && target < s + l);
-        let later = order.iter().skip_while(|&&h| h != g).skip(1);
-        if later.clone().any(|&h| self.reads(h).into_iter().any(overlaps)) {
+        let overlapping = |h: usize| {
+            let parts = self.reads(h).into_iter().filter_map(|(x, whole)| Some((x, whole, self.state_part(x)?)));
+            parts.filter(move |(.., part)| part.0 < target + len && target < part.0 + part.1)
+        };
+        let mut later = order.iter().skip_while(|&&h| h != g).skip(1);
+        if later.any(|&h| overlapping(h).next().is_some()) {
             return false;
         }
-        let group = &self.groups.groups[g];
-        let elementwise =
-            self.dag.sizes(id) == group.domain && !matches!(self.kernels[id], Some(Kernel::Reduce { .. }));
-        for &n in &group.nodes {
-            let whole = matches!(self.kernels[n], Some(Kernel::MatMul { .. })) || group.work == Work::Single;
-            for &x in self.dag.nodes[n].inputs.iter().filter(|&&x| overlaps(self.base(x))) {
-                let in_step = elementwise
-                    && !whole
-                    && self.state_range(x).is_some_and(|(start, _)| start == target)
-                    && self.dag.sizes(x) == group.domain;
-                if !in_step {
-                    return false;
-                }
-            }
-        }
-        true
+        let domain = &self.groups.groups[g].domain;
+        let elementwise = self.dag.sizes(id) == *domain && !matches!(self.kernels[id], Some(Kernel::Reduce { .. }));
+        overlapping(g).all(|(x, whole, (start, _, in_order))| {
+            elementwise && !whole && in_order && start == target && self.dag.sizes(x) == *domain
+        })
     }
 
     /// The members of groups whose values others read from memory.
@@ -304,8 +321,8 @@ impl<T: Real> Planner<'_, T> {
             needed[self.base(self.dag.roots[root])] = true;
         }
         for g in 0..self.groups.groups.len() {
-            for base in self.reads(g) {
-                needed[base] = true;
+            for (x, _) in self.reads(g) {
+                needed[self.base(x)] = true;
             }
             if self.groups.groups[g].work == Work::Single {
                 self.groups.groups[g].nodes.iter().for_each(|&n| needed[n] = true);
@@ -337,7 +354,7 @@ impl<T: Real> Planner<'_, T> {
                 return Value::contiguous(loc, sizes);
             }
             Op::Variable(_) | Op::Flat(_) => {
-                let offset = self.state_range(id).map_or(0, |r| r.0);
+                let offset = self.state_start(id).unwrap_or(0);
                 return Value::contiguous(Loc { space: Space::State, offset }, sizes);
             }
             Op::Fill(fill) => {
@@ -554,15 +571,15 @@ impl<T: Real> Planner<'_, T> {
         let node = self.dag.nodes[id].clone();
         let sizes = self.dag.sizes(id);
         let y = self.value(id);
-        if let Op::Pack(flat) = node.op {
+        if let Op::Pack(_) = node.op {
             let mut offset = y.loc.offset;
-            for (&x, &v) in node.inputs.iter().zip(&self.model.flats[flat]) {
+            for &x in &node.inputs {
                 let value = self.value(x);
                 let to = Loc { offset, ..y.loc };
                 if value.loc != to {
                     self.copy(&value, &Value::contiguous(to, value.sizes.clone()), "gradient");
                 }
-                offset += padded(self.model.variables[v].len());
+                offset += padded(self.dag.nodes[x].shape.len_at(1));
             }
             return;
         }

@@ -2,7 +2,7 @@
 
 use crate::model::{Frozen, Model, NodeId};
 use crate::op::{HostOp, Result};
-use crate::passes::{concrete::concrete, group::group, simplify::simplify};
+use crate::passes::{concrete::concrete, group::group, simplify::simplify, split::split_updates};
 use crate::plan::{Plan, Wanted, plan};
 use crate::state::{Layout, State};
 use crate::{GraphError, Op};
@@ -251,8 +251,9 @@ impl<T: Real> Engine<T> {
     }
 
     /// The next run adds to these sums instead of starting from 0: steps cut into several runs then add up to the same bits as in
-    /// one. Fewer sums than the request has leave the others as they are.
+    /// one. Sums that are not given start at 0.
     pub fn carry_sums(&mut self, sums: &[f64]) {
+        self.sums.fill(0.0);
         self.sums.iter_mut().zip(sums).for_each(|(own, &sum)| *own = sum);
         self.carried = true;
     }
@@ -281,9 +282,13 @@ impl<T: Real> Engine<T> {
     }
 
     fn compile(&self, batch: usize) -> Result<Program<T>> {
-        let (roots, wanted) = self.wanted(batch);
-        let dag = concrete(&self.model.nodes, &roots, batch, self.request.mode);
-        let dag = if self.request.optimize { simplify(&dag) } else { dag };
+        let (roots, mut wanted) = self.wanted();
+        let mut dag = concrete(&self.model.nodes, &roots, batch, self.request.mode);
+        if self.request.optimize {
+            let (split, updates) = split_updates(&simplify(&dag), &wanted.updates);
+            dag = simplify(&split);
+            wanted.updates = updates;
+        }
         let groups = group(&dag, self.request.optimize);
         let plan: Plan<T> = plan(&dag, &groups, &wanted, &self.model, &self.layout, batch);
         let mut consts = Buffer::zeroed(plan.sizes.consts);
@@ -297,7 +302,7 @@ impl<T: Real> Engine<T> {
     }
 
     /// The nodes that the request needs, and what each is for.
-    fn wanted(&self, _batch: usize) -> (Vec<NodeId>, Wanted) {
+    fn wanted(&self) -> (Vec<NodeId>, Wanted) {
         let mut roots = vec![];
         let mut wanted = Wanted::default();
         let mut add = |id: NodeId| {

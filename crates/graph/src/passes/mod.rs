@@ -4,11 +4,13 @@
 //! |---|---|
 //! | [`concrete`] | puts in the batch size and the mode, keeps what is asked for |
 //! | [`simplify`] | folds constants, applies algebra, merges equal nodes, until nothing changes |
+//! | [`split`] | lets large gradients be applied where they are computed |
 //! | [`group`] | decides which nodes are computed together by one kernel |
 
 pub(crate) mod concrete;
 pub(crate) mod group;
 pub(crate) mod simplify;
+pub(crate) mod split;
 
 use crate::model::{Entry, NodeId};
 use crate::{Kernel, Op};
