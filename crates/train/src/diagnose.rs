@@ -62,13 +62,13 @@ pub(crate) struct Replay<'r> {
 
 impl Replay<'_> {
     /// The error that says what went wrong. `now` is the state that was found bad, or in which a step's loss was.
-    pub(crate) fn find(&self, dog: &Watchdog, now: &State<f32>, loss: Option<f64>, kept: String) -> Result<TrainError> {
+    pub(crate) fn find(&self, dog: &Watchdog, now: &State<f32>, loss: Option<f64>, kept: &str) -> Result<TrainError> {
         let diverged = |step: u64, loss: f64, tensor: String| TrainError::Diverged {
             step,
             epoch: step as f64 / self.steps_per_epoch as f64,
             loss,
             tensor,
-            kept: kept.clone(),
+            kept: kept.into(),
         };
         let Some(mut state) = dog.good.clone() else {
             // Too large for copies: say what can be said of the state as it is.
@@ -81,7 +81,7 @@ impl Replay<'_> {
         };
         let request = Request { isa: self.isa, threads: self.pool.threads(), ..Request::training(&["data_loss"]) };
         let mut engine = Engine::new(self.step, request)?;
-        let mut loader = Loader::new(self.train.clone(), self.options.clone())?;
+        let mut loader = Loader::new(self.train.clone(), self.options)?;
         while state.step <= now.step {
             let before = state.clone();
             let place = (state.step % self.steps_per_epoch) as usize;
@@ -122,7 +122,7 @@ impl Replay<'_> {
         let mut own = State::new(&model, state.seed);
         own.copy_from(state);
         own.step = state.step;
-        let mut loader = Loader::new(self.train.clone(), self.options.clone())?;
+        let mut loader = Loader::new(self.train.clone(), self.options)?;
         let place = (state.step % self.steps_per_epoch) as usize;
         let mut chunks = loader.steps(state.step / self.steps_per_epoch, place..place + 1);
         let Some(chunk) = chunks.next_chunk() else { return Ok(String::new()) };

@@ -14,7 +14,7 @@ pub type Result<T> = std::result::Result<T, TrainError>;
 pub enum TrainError {
     /// The model, its loss or its optimiser.
     #[error(transparent)]
-    Graph(#[from] GraphError),
+    Graph(Box<GraphError>),
     /// The data.
     #[error(transparent)]
     Data(#[from] DataError),
@@ -124,10 +124,16 @@ pub enum TrainError {
     Internal(String),
 }
 
+impl From<GraphError> for TrainError {
+    fn from(error: GraphError) -> TrainError {
+        TrainError::Graph(Box::new(error))
+    }
+}
+
 impl From<gradus_graph::RunError> for TrainError {
     fn from(error: gradus_graph::RunError) -> TrainError {
         match error {
-            gradus_graph::RunError::Graph(error) => TrainError::Graph(error),
+            gradus_graph::RunError::Graph(error) => error.into(),
             other => TrainError::Internal(other.to_string()),
         }
     }

@@ -65,8 +65,6 @@ impl<'d> Examiner<'d> {
                 add(format!("{}/count", head.output));
             }
             let task = objective.task(step, head);
-            // Refuses metrics of another kind of task.
-            Evaluator::new(task, &head.metrics)?;
             let own: Vec<Metric> = head.metrics.iter().copied().filter(|&m| sum_of(m).is_none()).collect();
             let classifier = !matches!(task, Task::Values(_));
             let output = if classifier { format!("{}/probabilities", head.output) } else { head.output.clone() };
@@ -145,7 +143,7 @@ impl<'d> Examiner<'d> {
                     collector.add_classes(predicted, &truth)?;
                 }
                 Task::Classes(_) => {
-                    collector.add_classes(predicted, &y.iter().map(|&y| y as usize).collect::<Vec<_>>())?
+                    collector.add_classes(predicted, &y.iter().map(|&y| y as usize).collect::<Vec<_>>())?;
                 }
                 Task::Binary => collector.add_binary(predicted, &y.iter().map(|&y| y > 0.5).collect::<Vec<_>>())?,
                 Task::Values(_) => collector.add_values(predicted, y)?,

@@ -246,7 +246,7 @@ pub(crate) fn predicting(model: &Model, output: &str, loss: Option<&dyn Loss>) -
 
 pub(crate) fn unknown_output(model: &Model, name: &str) -> TrainError {
     let known = list(model.outputs().iter().map(|o| &o.0));
-    TrainError::Graph(gradus_graph::GraphError::Unknown { what: "output", name: name.into(), known })
+    gradus_graph::GraphError::Unknown { what: "output", name: name.into(), known }.into()
 }
 
 /// The sum that a metric is made of, and is divided by `count`.

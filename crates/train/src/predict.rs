@@ -86,7 +86,7 @@ impl Predictor {
     /// # Errors
     /// Numbers that make no whole rows.
     pub fn predict(&mut self, rows: &[f32]) -> Result<Vec<f32>> {
-        if rows.len() % self.features != 0 {
+        if !rows.len().is_multiple_of(self.features) {
             return Err(TrainError::Fit {
                 what: "the numbers make no whole rows".into(),
                 expected: format!("a multiple of {}", self.features),

@@ -14,6 +14,7 @@ use gradus_data::Dataset;
 use gradus_data::loader::{Chunk, Loader, LoaderMode, LoaderOptions};
 use gradus_graph::{Engine, Model, Request, RunError, State};
 use gradus_kernels::Pool;
+use gradus_metrics::Evaluator;
 use gradus_nn::optimizers::Optimizer as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -62,6 +63,10 @@ impl<'t, 'a, 'v> Run<'t, 'a, 'v> {
         let objective = &trainer.objective;
         let step = objective.step(&train)?;
         objective.check(&step, &train, "training")?;
+        for head in &objective.heads {
+            // Refuses metrics of another kind of task.
+            Evaluator::new(objective.task(&step, head), &head.metrics)?;
+        }
         if let Some(valid) = valid {
             gradus_data::check::check_part(valid, "validation")?;
             objective.check(&step, valid, "validation")?;
@@ -199,7 +204,7 @@ impl<'t, 'a, 'v> Run<'t, 'a, 'v> {
     /// Does some steps of a chunk.
     fn steps(&mut self, chunk: &Chunk, first: usize, steps: usize) -> Result<()> {
         if self.place().1 == 0 {
-            self.progress.tally = checkpoint::Tally::default();
+            self.progress.tally = checkpoint::Tally { full: vec![0.0; self.sums.len()], ..Default::default() };
         }
         if self.watchdog.is_due() {
             self.check_values()?;
@@ -471,7 +476,7 @@ impl<'t, 'a, 'v> Run<'t, 'a, 'v> {
             isa: self.trainer.isa,
             pool: &self.pool,
         };
-        replay.find(&self.watchdog, &self.state, loss, kept).unwrap_or_else(|error| error)
+        replay.find(&self.watchdog, &self.state, loss, &kept).unwrap_or_else(|error| error)
     }
 }
 

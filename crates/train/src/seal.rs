@@ -21,13 +21,13 @@ pub(crate) fn write(
 /// Reads a file and compares its checksum, if it has one.
 pub(crate) fn read(path: &Path) -> Result<safetensors::TensorFile, TensorError> {
     let mut file = safetensors::read(path)?;
-    if let Some(expected) = file.metadata.remove(KEY) {
-        if expected != checksum(&file.tensors, &file.metadata) {
-            return Err(TensorError::Damaged {
-                file: path.display().to_string(),
-                problem: "its contents do not have the checksum that was written with them".into(),
-            });
-        }
+    if let Some(expected) = file.metadata.remove(KEY)
+        && expected != checksum(&file.tensors, &file.metadata)
+    {
+        return Err(TensorError::Damaged {
+            file: path.display().to_string(),
+            problem: "its contents do not have the checksum that was written with them".into(),
+        });
     }
     Ok(file)
 }
