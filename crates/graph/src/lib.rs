@@ -8,7 +8,6 @@
 //! | [`Engine`], [`State`] | compiling a model and running it |
 //! | [`GraphError`] | what can be wrong, with the user's line |
 
-mod arena;
 mod autodiff;
 mod dump;
 mod error;
@@ -17,6 +16,7 @@ mod init;
 mod model;
 mod node;
 pub mod op;
+mod operators;
 pub mod ops;
 mod passes;
 mod plan;

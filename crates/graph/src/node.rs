@@ -10,7 +10,7 @@ use crate::ops::{self, Comparison};
 use crate::{Init, Kind, Op, Role, ShapeError};
 use gradus_tensor::{Dim, Shape};
 use std::fmt;
-use std::ops::{Add, Div, Mul, Neg, Range, Sub};
+use std::ops::Range;
 use std::sync::Arc;
 
 /// A value of a graph: the shared graph and an index. Cheap to clone.
@@ -513,7 +513,7 @@ impl Node {
         let axis = dims.len();
         dims.push(Dim::Fixed(classes));
         let places = self.graph.apply(ops::Iota { axis, shape: dims.into() }, &[]);
-        places.eq(&self.unsqueeze(axis))
+        places.eq(self.unsqueeze(axis))
     }
 
     /// Independent draws of this node's shape, new ones each step.
@@ -552,67 +552,5 @@ impl Node {
         resolved.sort_unstable();
         resolved.dedup();
         Ok(resolved)
-    }
-}
-
-macro_rules! operators {
-    ($($Trait:ident $method:ident),*) => { $(
-        impl $Trait<&Node> for &Node {
-            type Output = Node;
-            #[track_caller]
-            fn $method(self, other: &Node) -> Node { self.graph.apply(ops::$Trait, &[self, other]) }
-        }
-        impl $Trait<Node> for &Node {
-            type Output = Node;
-            #[track_caller]
-            fn $method(self, other: Node) -> Node { self.graph.apply(ops::$Trait, &[self, &other]) }
-        }
-        impl $Trait<&Node> for Node {
-            type Output = Node;
-            #[track_caller]
-            fn $method(self, other: &Node) -> Node { self.graph.apply(ops::$Trait, &[&self, other]) }
-        }
-        impl $Trait<Node> for Node {
-            type Output = Node;
-            #[track_caller]
-            fn $method(self, other: Node) -> Node { self.graph.apply(ops::$Trait, &[&self, &other]) }
-        }
-        impl $Trait<f64> for &Node {
-            type Output = Node;
-            #[track_caller]
-            fn $method(self, other: f64) -> Node { self.graph.apply(ops::$Trait, &[self, &self.graph.scalar(other)]) }
-        }
-        impl $Trait<f64> for Node {
-            type Output = Node;
-            #[track_caller]
-            fn $method(self, other: f64) -> Node { self.graph.apply(ops::$Trait, &[&self, &self.graph.scalar(other)]) }
-        }
-        impl $Trait<&Node> for f64 {
-            type Output = Node;
-            #[track_caller]
-            fn $method(self, other: &Node) -> Node { other.graph.apply(ops::$Trait, &[&other.graph.scalar(self), other]) }
-        }
-        impl $Trait<Node> for f64 {
-            type Output = Node;
-            #[track_caller]
-            fn $method(self, other: Node) -> Node { other.graph.apply(ops::$Trait, &[&other.graph.scalar(self), &other]) }
-        }
-    )* };
-}
-operators!(Add add, Sub sub, Mul mul, Div div);
-
-impl Neg for &Node {
-    type Output = Node;
-    #[track_caller]
-    fn neg(self) -> Node {
-        self.graph.apply(ops::Neg, &[self])
-    }
-}
-
-impl Neg for Node {
-    type Output = Node;
-    #[track_caller]
-    fn neg(self) -> Node {
-        self.graph.apply(ops::Neg, &[&self])
     }
 }

@@ -22,7 +22,7 @@ impl OpDef for Max {
 
     fn grad(&self, x: &[Node], _y: &Node, dy: &Node) -> Grads {
         let place = x[0].graph().apply(super::Iota { axis: self.axis, shape: x[0].shape() }, &[]);
-        vec![Grad::Flow(dy * place.eq(&x[0].argmax(self.axis as isize)))]
+        vec![Grad::Flow(dy * place.eq(x[0].argmax(self.axis as isize)))]
     }
 
     fn kernel(&self, _x: &[Vec<usize>], _y: &[usize]) -> Kernel {

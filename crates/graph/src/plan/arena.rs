@@ -56,11 +56,11 @@ pub(crate) fn share_in_place<T>(instrs: &mut [Instr<T>], lives: &mut [Life], uni
         }
         b
     };
-    for i in 0..instrs.len() {
-        for (from, to) in candidates(&instrs[i]) {
+    for (i, instr) in instrs.iter_mut().enumerate() {
+        for (from, to) in candidates(instr) {
             let (input, output) = (find(&merged, from.offset / unit), find(&merged, to.offset / unit));
             let starts = from.offset % unit == 0 && to.offset % unit == 0;
-            let uses = locs(&mut instrs[i])
+            let uses = locs(instr)
                 .into_iter()
                 .filter(|l| l.space == Space::Arena && find(&merged, l.offset / unit) == input)
                 .count();

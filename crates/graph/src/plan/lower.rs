@@ -1,0 +1,168 @@
+//! A group as an instruction.
+
+use super::value::Value;
+use super::{Planner, text};
+use crate::model::{NodeId, padded};
+use crate::passes::group::Work;
+use crate::{Kernel, Op};
+use gradus_kernels::Real;
+use gradus_kernels::instr::{ArgMax, Call, Factor, Gather, Instr, Loc, Map, MatMul, ScatterAdd, Softmax, StepScalars};
+
+impl<T: Real> Planner<'_, T> {
+    pub(super) fn lower(&mut self, g: usize) {
+        let group = &self.groups.groups[g];
+        let names: Vec<&str> = group.nodes.iter().map(|&n| self.dag.nodes[n].op.name()).collect();
+        let last = &self.dag.nodes[*group.nodes.last().expect("groups have members")];
+        let scope = if last.path.is_empty() { String::new() } else { format!("  // {}", last.path) };
+        match group.work {
+            Work::Map => {
+                let label = format!("map {} {}{scope}", text(&group.domain), names.join(" "));
+                let (expr, inputs, stores) = self.formula(g, None);
+                self.emit(Instr::Map(Map { dims: group.domain.clone(), expr, inputs, stores }), label);
+            }
+            Work::MatMul => self.lower_matmul(g, &scope),
+            Work::StepScalars => {
+                let (expr, _, stores) = self.formula(g, None);
+                let stores = stores.into_iter().map(|s| (s.value, s.loc)).collect();
+                self.emit(
+                    Instr::StepScalars(StepScalars { expr, stores }),
+                    format!("step scalars {}", names.join(" ")),
+                );
+            }
+            Work::Single => {
+                let label = format!("{} {}{scope}", names[0], text(&self.dag.sizes(group.nodes[0])));
+                self.lower_single(group.nodes[0], label);
+            }
+        }
+    }
+
+    pub(super) fn lower_matmul(&mut self, g: usize, scope: &str) {
+        let group = self.groups.groups[g].clone();
+        let head = *group
+            .nodes
+            .iter()
+            .find(|&&n| matches!(self.kernels[n], Some(Kernel::MatMul { .. })))
+            .expect("the group of a product has one");
+        let Some(Kernel::MatMul { transpose_a, transpose_b }) = self.kernels[head] else { unreachable!("found above") };
+        let (batch_sizes, [m, n]) = group.domain.split_last_chunk().expect("a product has two axes");
+        let (a, b) = (self.dag.nodes[head].inputs[0], self.dag.nodes[head].inputs[1]);
+        let k = {
+            let sizes = self.dag.sizes(a);
+            sizes[sizes.len() - if transpose_a { 2 } else { 1 }]
+        };
+        let a = self.factor(a, batch_sizes, transpose_a);
+        let b = self.factor(b, batch_sizes, transpose_b);
+        let (epilogue, mut inputs, stores) = self.formula(g, Some(head));
+        let batch = batch_sizes.iter().product();
+        for operand in &mut inputs {
+            while operand.strides.len() < 3 {
+                operand.strides.insert(0, 0);
+            }
+        }
+        let names: Vec<&str> =
+            group.nodes.iter().filter(|&&n| n != head).map(|&n| self.dag.nodes[n].op.name()).collect();
+        let with = if names.is_empty() { String::new() } else { format!(" then {}", names.join(" ")) };
+        let label = format!("matmul {} k={k}{with}{scope}", text(&group.domain));
+        self.emit(Instr::MatMul(MatMul { batch, m: *m, n: *n, k, a, b, epilogue, inputs, stores }), label);
+    }
+
+    /// A factor of a product, broadcast over the batch axes.
+    pub(super) fn factor(&mut self, id: NodeId, batch: &[usize], transpose: bool) -> Factor {
+        let mut value = self.value(id);
+        let own = value.sizes.len() - 2;
+        let whole = [batch, &value.sizes[own..]].concat();
+        let mut operand = value.over(&whole);
+        if collapsed(batch, &operand.strides[..batch.len()]).is_none() {
+            value = Value { loc: value.loc, sizes: whole.clone(), strides: operand.strides };
+            value = self.in_order(value);
+            operand = value.over(&whole);
+        }
+        let stride = collapsed(batch, &operand.strides[..batch.len()]).unwrap_or(0);
+        let [mut row, mut col] = [operand.strides[batch.len()], operand.strides[batch.len() + 1]];
+        if transpose {
+            std::mem::swap(&mut row, &mut col);
+        }
+        Factor { loc: operand.loc, batch: stride, row, col }
+    }
+
+    pub(super) fn lower_single(&mut self, id: NodeId, label: String) {
+        let node = self.dag.nodes[id].clone();
+        let sizes = self.dag.sizes(id);
+        let y = self.value(id);
+        if let Op::Pack(_) = node.op {
+            let mut offset = y.loc.offset;
+            for &x in &node.inputs {
+                let value = self.value(x);
+                let to = Loc { offset, ..y.loc };
+                if value.loc != to {
+                    self.copy(&value, &Value::contiguous(to, value.sizes.clone()), "gradient");
+                }
+                offset += padded(self.dag.nodes[x].shape.len_at(1));
+            }
+            return;
+        }
+        let around = |sizes: &[usize], axis: usize| {
+            (sizes[..axis].iter().product::<usize>(), sizes[axis], sizes[axis + 1..].iter().product::<usize>())
+        };
+        match self.kernels[id].clone() {
+            Some(Kernel::Concat { axis }) => {
+                let mut start = 0;
+                for &x in &node.inputs {
+                    let x = self.value(x);
+                    let loc = Loc { offset: y.loc.offset + start * y.strides[axis], ..y.loc };
+                    start += x.sizes[axis];
+                    let part = Value { loc, sizes: x.sizes.clone(), strides: y.strides.clone() };
+                    self.copy(&x, &part, "concat");
+                }
+            }
+            Some(Kernel::Pad { before, value }) => {
+                let x = self.value(node.inputs[0]);
+                self.emit(Instr::Fill { loc: y.loc, len: y.len(), value }, label);
+                let shift: usize = before.iter().zip(&y.strides).map(|(b, s)| b * s).sum();
+                let loc = Loc { offset: y.loc.offset + shift, ..y.loc };
+                self.copy(&x, &Value { loc, sizes: x.sizes.clone(), strides: y.strides.clone() }, "pad");
+            }
+            Some(Kernel::Softmax { log }) => {
+                let x = self.contiguous_input(node.inputs[0]);
+                let cols = sizes[sizes.len() - 1];
+                let rows = sizes[..sizes.len() - 1].iter().product();
+                self.emit(Instr::Softmax(Softmax { rows, cols, x: x.loc, y: y.loc, log }), label);
+            }
+            Some(Kernel::ArgMax { axis }) => {
+                let x = self.contiguous_input(node.inputs[0]);
+                let (outer, mid, inner) = around(&x.sizes, axis);
+                self.emit(Instr::ArgMax(ArgMax { outer, mid, inner, x: x.loc, y: y.loc }), label);
+            }
+            Some(Kernel::Gather { axis }) => {
+                let x = self.contiguous_input(node.inputs[0]);
+                let index = self.contiguous_input(node.inputs[1]);
+                let (outer, mid, inner) = around(&x.sizes, axis);
+                let gather = Gather { outer, mid, inner, count: index.len(), x: x.loc, index: index.loc, y: y.loc };
+                self.emit(Instr::Gather(gather), label);
+            }
+            Some(Kernel::ScatterAdd { axis }) => {
+                let x = self.contiguous_input(node.inputs[0]);
+                let index = self.contiguous_input(node.inputs[1]);
+                let (outer, mid, inner) = around(&sizes, axis);
+                let scatter =
+                    ScatterAdd { outer, mid, inner, count: index.len(), x: x.loc, index: index.loc, y: y.loc };
+                self.emit(Instr::ScatterAdd(scatter), label);
+            }
+            Some(Kernel::Host(op)) => {
+                let x: Vec<Value> = node.inputs.iter().map(|&x| self.contiguous_input(x)).collect();
+                let x_sizes: Vec<Vec<usize>> = x.iter().map(|v| v.sizes.clone()).collect();
+                let kernel = crate::program::host_kernel::<T>(&*op, &x_sizes, &sizes);
+                let inputs = x.iter().map(|v| (v.loc, v.len())).collect();
+                self.emit(Instr::Call(Call { kernel, inputs, output: (y.loc, y.len()) }), label);
+            }
+            _ => unreachable!("`{}` is no kernel of its own", node.op.name()),
+        }
+    }
+}
+
+/// One stride that walks several batch axes, if there is one.
+fn collapsed(sizes: &[usize], strides: &[usize]) -> Option<usize> {
+    let axes: Vec<(usize, usize)> = sizes.iter().copied().zip(strides.iter().copied()).filter(|a| a.0 != 1).collect();
+    let fits = axes.windows(2).all(|w| w[0].1 == w[1].1 * w[1].0);
+    fits.then(|| axes.last().map_or(0, |a| a.1))
+}
