@@ -90,6 +90,12 @@ pub trait Callback {
     fn on(&mut self, event: Event, context: &mut Context<'_>) -> Result<Flow>;
 }
 
+impl Callback for Box<dyn Callback + '_> {
+    fn on(&mut self, event: Event, context: &mut Context<'_>) -> Result<Flow> {
+        (**self).on(event, context)
+    }
+}
+
 impl<F: FnMut(Event, &mut Context<'_>) -> Result<Flow>> Callback for F {
     fn on(&mut self, event: Event, context: &mut Context<'_>) -> Result<Flow> {
         self(event, context)

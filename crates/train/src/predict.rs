@@ -30,6 +30,7 @@ const BATCH: usize = 256;
 pub struct Predictor {
     engine: Engine<f32>,
     state: State<f32>,
+    model: Model,
     output: String,
     pool: Pool,
     features: usize,
@@ -68,7 +69,14 @@ impl Predictor {
         let features = input.shape.len_at(1);
         let width = model.output_shape(&output).map_or(1, |shape| shape.len_at(1));
         let engine = Engine::new(&model, Request::predicting(&[&output]))?;
-        Ok(Predictor { engine, state: own, output, pool: Pool::new(1), features, width })
+        Ok(Predictor { engine, state: own, model, output, pool: Pool::new(1), features, width })
+    }
+
+    /// The most threads to use; one by default. The result does not depend on it.
+    pub fn threads(mut self, threads: usize) -> Result<Predictor> {
+        self.engine = Engine::new(&self.model, Request { threads, ..Request::predicting(&[&self.output]) })?;
+        self.pool = Pool::new(threads);
+        Ok(self)
     }
 
     /// How many numbers a row's prediction has.

@@ -80,7 +80,12 @@ impl<'t, 'a, 'v> Run<'t, 'a, 'v> {
             }
         }
         let options = LoaderOptions { mode: LoaderMode::Inline, ..loader_options(trainer) };
-        let fingerprints = (train.fingerprint(), valid.map(Dataset::fingerprint));
+        // Hashing large data takes a while: only where a checkpoint needs it.
+        let keeps = trainer.checkpoints.is_some() || trainer.resume.is_some();
+        let fingerprints = match keeps {
+            true => (train.fingerprint(), valid.map(Dataset::fingerprint)),
+            false => Default::default(),
+        };
         let per_epoch = Loader::new(train.clone(), options)?.steps_per_epoch() as u64;
 
         let stops = endings(trainer, until, valid.is_some(), per_epoch)?;
@@ -226,7 +231,7 @@ impl<'t, 'a, 'v> Run<'t, 'a, 'v> {
         }
         let tally = &mut self.progress.tally;
         if whole {
-            tally.full = self.engine.sums().to_vec();
+            tally.full.clone_from_slice(self.engine.sums());
             tally.full_steps += steps as u64;
         } else {
             tally.tail = self.engine.sums().to_vec();

@@ -57,7 +57,7 @@ fn data_and_model_must_fit() {
          `virginica`\n  help:     end the network with one unit for each class"
     );
     let single = regression(|x| x.layer(Dense::new(1)));
-    let binary = Trainer::new(&single).loss("y", BinaryCrossEntropy::default()).fit(&line(), None, Epochs(1));
+    let binary = Trainer::new(&single).loss("y", BinaryCrossEntropy::default()).fit(line(), None, Epochs(1));
     assert!(binary.is_ok(), "targets in [0, 1] are soft targets");
     let classes =
         Dataset::new(line().inputs().clone(), Target::from_numbers(&[0.0, 1.0].repeat(16), None).unwrap()).unwrap();
@@ -71,7 +71,7 @@ fn data_and_model_must_fit() {
         message(Trainer::new(&single).loss("y", Mse::default()).fit(&inputs, None, Epochs(1)))
             .contains("have no target")
     );
-    assert!(message(Trainer::new(&single).fit(&line(), None, Epochs(1))).contains("at least one loss"));
+    assert!(message(Trainer::new(&single).fit(line(), None, Epochs(1))).contains("at least one loss"));
     let some = valid.select(&(0..10).collect::<Vec<_>>()).unwrap();
     let others = Dataset::new(
         some.inputs().clone(),
@@ -127,7 +127,7 @@ fn a_rate_that_is_too_high_diverges_by_name() {
             .batch_size(8)
             .seed(1)
             .checkpoints(Checkpoints::new(&file.0).every(every))
-            .fit(&line(), None, Epochs(100))
+            .fit(line(), None, Epochs(100))
     };
     let error = run(Every::Steps(1)).err().unwrap();
     let TrainError::Diverged { step, epoch, loss, tensor, kept } = &error else { panic!("{error}") };
@@ -164,7 +164,7 @@ fn a_bad_layer_is_named() {
         .optimizer(Sgd { lr: 0.05, ..Sgd::default() })
         .batch_size(8)
         .seed(3)
-        .fit(&line(), None, Epochs(500));
+        .fit(line(), None, Epochs(500));
     let text = message(result);
     assert!(
         text.starts_with("training diverged in step 45 (epoch 11.25): the loss is NaN, and the first bad tensor is"),
@@ -213,13 +213,13 @@ fn the_first_gradients_are_looked_at() {
         let w = x.scope("root", |x| x.param("w", [1], Constant(0.0), Role::Weight));
         x * 0.0 + w.sqrt()
     });
-    let text = message(Trainer::new(&root).loss("y", Mse::default()).fit(&line(), None, Epochs(1)));
+    let text = message(Trainer::new(&root).loss("y", Mse::default()).fit(line(), None, Epochs(1)));
     assert_eq!(text.lines().next(), Some("the gradient of `root/w` is not finite in the first step: -inf at [0]"));
     let dead = regression(|x| {
         let last = Dense { weight_init: AnyInit::from(init::Zero), ..Dense::new(1) };
         x.layer(Dense::new(4).tanh()).layer(last)
     });
-    let outcome = Trainer::new(&dead).loss("y", Mse::default()).fit(&line(), None, Epochs(1)).unwrap();
+    let outcome = Trainer::new(&dead).loss("y", Mse::default()).fit(line(), None, Epochs(1)).unwrap();
     assert_eq!(outcome.warnings.len(), 2, "{:?}", outcome.warnings);
     assert!(outcome.warnings[0].starts_with("the gradient of `dense/weight` is all zero in the first step"));
 }

@@ -4,9 +4,14 @@ mod common;
 
 use common::{digits_model, iris_model, iris_trainer, parts};
 use gradus_data::readers::Embedded;
+use gradus_data::{Dataset, Target};
+use gradus_graph::Graph;
 use gradus_metrics::Metric;
-use gradus_nn::losses::CrossEntropy;
-use gradus_nn::optimizers::Adam;
+use gradus_nn::LayerExt;
+use gradus_nn::layers::Dense;
+use gradus_nn::losses::{BinaryCrossEntropy, CrossEntropy, Mse};
+use gradus_nn::optimizers::{Adam, Sgd};
+use gradus_tensor::Tensor;
 use gradus_train::{Epochs, Outcome, Trainer};
 
 #[test]
@@ -64,6 +69,56 @@ fn same(a: &Outcome, b: &Outcome) {
     for ((variable, x), (_, y)) in a.last.variables().zip(b.last.variables()) {
         assert!(x.iter().zip(y).all(|(x, y)| x.to_bits() == y.to_bits()), "{}", variable.path);
     }
+}
+
+#[test]
+fn a_line_is_fitted() {
+    // y = (3x + 1, -x) on 300 points.
+    let x: Vec<f32> = (0..300).map(|i| i as f32 / 300.0).collect();
+    let y = x.iter().flat_map(|x| [3.0 * x + 1.0, -x]).collect::<Vec<f32>>();
+    let target = Target::from_values(Tensor::new([300, 2], y.clone()).unwrap(), None).unwrap();
+    let data = Dataset::new(Tensor::vector(x), target).unwrap();
+    let g = Graph::new();
+    let model = g.model(&[("y", &g.input("x", [1]).layer(Dense::new(2)))]).unwrap();
+    let metrics = [Metric::Mse, Metric::Rmse, Metric::Mae, Metric::R2];
+    let trainer = Trainer::new(&model).loss("y", Mse { half: true, ..Mse::default() });
+    let mut trainer = metrics.into_iter().fold(trainer, |trainer, metric| trainer.metric("y", metric));
+    trainer = trainer.optimizer(Sgd { lr: 0.5, ..Sgd::default() });
+    let outcome = trainer.fit(&data, &data, Epochs(200)).unwrap();
+    let scores = outcome.evaluate(&data).unwrap().scores;
+    assert!(scores["r2"] > 0.999_99 && scores["mse"] < 1e-6, "{scores:?}");
+    assert!((scores["rmse"] - scores["mse"].sqrt()).abs() < 1e-12);
+    assert!((scores["loss"] - scores["mse"] / 2.0).abs() < 1e-6 * scores["loss"]);
+    assert!(outcome.evaluate(&data).unwrap().confusion.is_none());
+    let names: Vec<&str> = outcome.history[0].train.iter().map(|s| s.0).collect();
+    assert_eq!(names, ["loss", "mae", "mse", "rmse"]);
+
+    let predicted = outcome.predictor("y").unwrap().threads(2).unwrap().predict(data.input_values()).unwrap();
+    let mae = predicted.iter().zip(&y).map(|(p, y)| f64::from((p - y).abs())).sum::<f64>() / 600.0;
+    assert!((scores["mae"] - mae).abs() < 1e-6 * mae, "{} {mae}", scores["mae"]);
+}
+
+#[test]
+fn two_classes_on_one_output() {
+    // Class 1 lies above the diagonal of the unit square.
+    let points: Vec<f32> = (0..400).flat_map(|i| [(i % 20) as f32 / 20.0, (i / 20) as f32 / 20.0 + 0.025]).collect();
+    let labels: Vec<f64> = points.chunks(2).map(|p| f64::from(u8::from(p[1] > p[0]))).collect();
+    let target = Target::from_numbers(&labels, None).unwrap();
+    let data = Dataset::new(Tensor::new([400, 2], points).unwrap(), target).unwrap();
+    let g = Graph::new();
+    let model = g.model(&[("above", &g.input("x", [2]).layer(Dense::new(1)))]).unwrap();
+    let mut trainer = Trainer::new(&model)
+        .loss("above", BinaryCrossEntropy::default())
+        .optimizer(Adam { lr: 0.1, ..Adam::default() })
+        .metric("above", Metric::Accuracy)
+        .metric("above", Metric::Auc);
+    let outcome = trainer.fit(&data, &data, Epochs(30)).unwrap();
+    let evaluation = outcome.evaluate(&data).unwrap();
+    assert!(evaluation.scores["accuracy"] > 0.97 && evaluation.scores["auc"] > 0.99, "{:?}", evaluation.scores);
+    assert_eq!(evaluation.confusion.unwrap().accuracy(), evaluation.scores["accuracy"]);
+    let probabilities = outcome.predictor("above").unwrap().predict(data.input_values()).unwrap();
+    let right = probabilities.iter().zip(&labels).filter(|(p, label)| (**p > 0.5) == (**label > 0.5)).count();
+    assert_eq!(right as f64 / 400.0, evaluation.scores["accuracy"]);
 }
 
 #[test]
