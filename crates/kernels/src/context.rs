@@ -60,7 +60,9 @@ pub struct Slot<T> {
     /// The first element.
     pub at: *mut T,
     /// 0 or 1.
-    pub step: usize,
+    pub step: u32,
+    /// Set if nothing may be touched but the elements themselves; else there is room for whole vectors.
+    pub exact: bool,
 }
 
 /// A plan's part `n` on one thread.

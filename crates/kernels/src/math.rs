@@ -1,7 +1,8 @@
 //! Functions on vectors of `f32`: reduction of the argument, then a polynomial.
 //!
-//! The polynomials are Chebyshev interpolants on the reduced range. Against `f64`, over all magnitudes, none is off by more than 4
-//! units in the last place and the mean error is about a quarter of one; `tests/math.rs` holds the figures.
+//! The polynomials are Chebyshev interpolants on the reduced range. Against `f64`, over all magnitudes, the largest errors in units
+//! in the last place are: exp 1, log 0.8, erf 1.2, expm1 and log1p 1.5, softplus 1.9, sigmoid 2.2, tanh 2.5; the mean is 0.1 to
+//! 0.2. `tests/math.rs` holds them to that.
 
 use crate::simd::Simd;
 

@@ -176,17 +176,18 @@ impl Barrier {
         Barrier { threads, arrived: AtomicUsize::new(0), round: AtomicUsize::new(0), broken: AtomicBool::new(false) }
     }
 
-    /// Waits until all threads are here; false if one gave up.
+    /// Waits until all threads are here; false if one gave up instead of coming.
     #[inline]
     pub(crate) fn wait(&self) -> bool {
         let round = self.round.load(Ordering::Relaxed);
         if self.arrived.fetch_add(1, Ordering::AcqRel) + 1 == self.threads {
             self.arrived.store(0, Ordering::Relaxed);
             self.round.store(round.wrapping_add(1), Ordering::Release);
-        } else {
-            spin_until(|| self.round.load(Ordering::Acquire) != round || self.broken.load(Ordering::Relaxed));
+            return true;
         }
-        !self.broken.load(Ordering::Acquire)
+        spin_until(|| self.round.load(Ordering::Acquire) != round || self.broken.load(Ordering::Acquire));
+        // A thread that gave up after it had been here does not undo the meeting.
+        self.round.load(Ordering::Acquire) != round
     }
 
     /// Lets all threads go: none may rely on the others any more.

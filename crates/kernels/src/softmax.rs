@@ -49,6 +49,55 @@ impl<T: Real> SoftmaxPlan<T> {
     }
 }
 
+impl<T: Real> SoftmaxPlan<T> {
+    /// Rows that fit a vector: as many rows as lanes at once, transposed, so that every lane has a row of its own.
+    #[inline(always)]
+    unsafe fn short_rows<S: Simd<T = T>>(&self, context: &Context<T>, first: usize, last: usize) {
+        // SAFETY: the caller's; `n` is at most the number of lanes, which is at most 16.
+        unsafe {
+            let n = self.cols;
+            let some = S::first(n);
+            let mut row = first;
+            while row < last {
+                let x = context.at(self.x).add(row * n).cast_const();
+                let y = context.at(self.y).add(row * n);
+                let rows = S::LANES.min(last - row);
+                let mut v = [S::zero(); 16];
+                for i in 0..rows {
+                    v[i] = S::load_some(x.add(i * n), some);
+                }
+                S::transpose(&mut v);
+                let mut max = v[0];
+                for &x in &v[1..n] {
+                    max = S::max(max, x);
+                }
+                let mut sum = S::zero();
+                let mut e = v;
+                for j in 0..n {
+                    e[j] = T::exp::<S>(S::sub(v[j], max));
+                    sum = S::add(sum, e[j]);
+                }
+                if self.log {
+                    let shift = T::log::<S>(sum);
+                    for j in 0..n {
+                        e[j] = S::sub(S::sub(v[j], max), shift);
+                    }
+                } else {
+                    let scale = S::div(S::number(1.0), sum);
+                    for j in 0..n {
+                        e[j] = S::mul(e[j], scale);
+                    }
+                }
+                S::transpose(&mut e);
+                for i in 0..rows {
+                    S::store_some(y.add(i * n), e[i], some);
+                }
+                row += rows;
+            }
+        }
+    }
+}
+
 struct Rows<T>(PhantomData<T>);
 
 impl<T: Real> Kernel<T> for Rows<T> {
@@ -62,6 +111,10 @@ impl<T: Real> Kernel<T> for Rows<T> {
             let (plan, context) = (&*plan, &*context);
             let n = plan.cols;
             let first = part * plan.rows_per_part;
+            if n <= S::LANES {
+                plan.short_rows::<S>(context, first, (first + plan.rows_per_part).min(plan.rows));
+                return;
+            }
             let low = S::number(f64::NEG_INFINITY);
             for row in first..(first + plan.rows_per_part).min(plan.rows) {
                 let x = context.at(plan.x).add(row * n).cast_const();

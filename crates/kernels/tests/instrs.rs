@@ -10,7 +10,7 @@ use gradus_tensor::Rng;
 fn maps() {
     let worlds = worlds();
     let mut rng = Rng::new(3, 0, 0);
-    for _ in 0..400 {
+    for _ in 0..250 {
         let map = map(&mut rng);
         check_all(&worlds, &Instr::Map(map.clone()), &Instr::Map(map));
     }
@@ -20,7 +20,7 @@ fn maps() {
 fn products() {
     let worlds = worlds();
     let mut rng = Rng::new(4, 0, 0);
-    for i in 0..300 {
+    for i in 0..200 {
         let product = matmul(&mut rng, i % 2 == 0);
         check_all(&worlds, &Instr::MatMul(product.clone()), &Instr::MatMul(product));
     }
@@ -30,8 +30,171 @@ fn products() {
 fn copies() {
     let worlds = worlds();
     let mut rng = Rng::new(5, 0, 0);
-    for _ in 0..300 {
+    for _ in 0..200 {
         let copy = copy(&mut rng);
         check_all(&worlds, &Instr::Copy(copy.clone()), &Instr::Copy(copy));
     }
+}
+
+#[test]
+fn softmaxes() {
+    let worlds = worlds();
+    for (rows, cols) in [(1, 1), (3, 2), (5, 7), (17, 10), (33, 16), (4, 17), (3, 100), (200, 65), (0, 4)] {
+        for log in [false, true] {
+            for in_place in [false, true] {
+                let y = Loc { space: Space::Arena, offset: 3 };
+                let x = if in_place { y } else { Loc { space: Space::State, offset: 5 } };
+                let softmax = Softmax { rows, cols, x, y, log };
+                check_all(&worlds, &Instr::Softmax(softmax.clone()), &Instr::Softmax(softmax));
+            }
+        }
+    }
+}
+
+/// Numbers for indices: whole ones, some outside the axis, one that is not a number.
+fn with_indices(mut worlds: (World<f32>, World<f64>), n: usize) -> (World<f32>, World<f64>) {
+    let mut rng = Rng::new(6, 0, 0);
+    for i in 0..5000 {
+        let index = if i == 3 { f64::NAN } else { below(&mut rng, n + 2) as f64 - 1.0 };
+        worlds.0.input[i] = index as f32;
+        worlds.1.input[i] = index;
+    }
+    worlds
+}
+
+#[test]
+fn rows_by_index() {
+    let at = |space, offset| Loc { space, offset };
+    let (x, index, y) = (at(Space::State, 9), at(Space::Input(0), 0), at(Space::Arena, 5));
+    for (outer, mid, inner, count) in [(1, 10, 7, 5), (2, 5, 16, 40), (1, 50, 1, 33), (3, 4, 33, 6), (1, 30, 100, 700)]
+    {
+        let worlds = with_indices(worlds(), mid);
+        let gather = Gather { outer, mid, inner, count, x, index, y };
+        check_all(&worlds, &Instr::Gather(gather.clone()), &Instr::Gather(gather));
+        let scatter = ScatterAdd { outer, mid, inner, count, x, index, y };
+        check_all(&worlds, &Instr::ScatterAdd(scatter.clone()), &Instr::ScatterAdd(scatter));
+    }
+}
+
+#[test]
+fn largest() {
+    let mut worlds = worlds();
+    // Ties, and a row with a NaN.
+    for i in (0..4000).step_by(3) {
+        worlds.0.state[i] = 2.0;
+        worlds.1.state[i] = 2.0;
+    }
+    worlds.0.state[100] = f32::NAN;
+    worlds.1.state[100] = f64::NAN;
+    for (outer, mid, inner) in [(1, 1, 1), (5, 10, 1), (3, 7, 4), (64, 10, 1), (1, 1000, 3)] {
+        let (x, y) = (Loc { space: Space::State, offset: 7 }, Loc { space: Space::Arena, offset: 1 });
+        let argmax = ArgMax { outer, mid, inner, x, y };
+        check_all(&worlds, &Instr::ArgMax(argmax.clone()), &Instr::ArgMax(argmax));
+    }
+}
+
+#[test]
+fn fills_and_scalars() {
+    use gradus_kernels::{Binary, Expr, Inst, Unary};
+    let worlds = worlds();
+    let at = |offset| Loc { space: Space::Arena, offset };
+    for len in [0, 1, 100, 100_000] {
+        check_all(&worlds, &Instr::Fill { loc: at(2), len, value: 0.1 }, &Instr::Fill { loc: at(2), len, value: 0.1 });
+    }
+    let mut expr = Expr::new();
+    let step = expr.push(Inst::Step);
+    let rate = expr.push(Inst::Const(0.9));
+    let power = expr.push(Inst::Binary(Binary::Pow, rate, step));
+    let root = expr.push(Inst::Unary(Unary::Sqrt, power));
+    let scalars = StepScalars { expr, stores: vec![(power, at(4)), (root, at(9))] };
+    check_all(&worlds, &Instr::StepScalars(scalars.clone()), &Instr::StepScalars(scalars));
+}
+
+#[test]
+fn not_a_number_is_passed_on() {
+    use gradus_kernels::{Binary, Expr, Inst, Unary};
+    let mut worlds = worlds();
+    for i in 0..40 {
+        let x = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 0.0, -0.0, 1e-40, -1.0][i % 7];
+        worlds.0.state[i] = x as f32;
+        worlds.1.state[i] = if x == 1e-40 { 1e-310 } else { x };
+    }
+    let unary = [
+        Unary::Neg,
+        Unary::Abs,
+        Unary::Sign,
+        Unary::Exp,
+        Unary::Expm1,
+        Unary::Log,
+        Unary::Log1p,
+        Unary::Sqrt,
+        Unary::Rsqrt,
+        Unary::Recip,
+        Unary::Square,
+        Unary::Tanh,
+        Unary::Sigmoid,
+        Unary::Erf,
+        Unary::Softplus,
+        Unary::Floor,
+    ];
+    let binary = [
+        Binary::Add,
+        Binary::Sub,
+        Binary::Mul,
+        Binary::Div,
+        Binary::Pow,
+        Binary::Max,
+        Binary::Min,
+        Binary::Eq,
+        Binary::Ne,
+        Binary::Lt,
+        Binary::Le,
+        Binary::Gt,
+        Binary::Ge,
+    ];
+    let insts = unary.map(|f| Inst::Unary(f, 0)).into_iter().chain(binary.map(|f| Inst::Binary(f, 0, 1)));
+    for (i, inst) in insts.enumerate() {
+        let mut expr = Expr::new();
+        expr.push(Inst::Input(0));
+        expr.push(Inst::Input(1));
+        let value = expr.push(inst);
+        // 39 elements: whole vectors and a rest.
+        let input = |offset| Operand { loc: Loc { space: Space::State, offset }, strides: vec![1] };
+        let store = |fold| Store {
+            value,
+            loc: Loc { space: Space::Arena, offset: 100 * (1 + fold as usize) },
+            reduce: Some(Reduce { fold, from: 0, to: 1, scale: 1.0 }),
+        };
+        let mut stores = vec![Store { value, loc: Loc { space: Space::Arena, offset: 0 }, reduce: None }];
+        if i % 2 == 0 {
+            stores.extend([store(Fold::Sum), store(Fold::Max), store(Fold::Min)]);
+        }
+        let map = Map { dims: vec![39], expr, inputs: vec![input(0), input(1)], stores };
+        check_all(&worlds, &Instr::Map(map.clone()), &Instr::Map(map));
+    }
+}
+
+#[test]
+fn batches_are_split_over_steps() {
+    use gradus_kernels::{Bindings, Code, Expr, Isa, Pool, Sizes};
+    // Each step adds its own three inputs to the state.
+    let map = Map {
+        dims: vec![3],
+        expr: Expr::build(2, |x| &x[0] + &x[1]),
+        inputs: vec![
+            Operand { loc: Loc { space: Space::State, offset: 0 }, strides: vec![1] },
+            Operand { loc: Loc { space: Space::Input(0), offset: 0 }, strides: vec![1] },
+        ],
+        stores: vec![Store { value: 2, loc: Loc { space: Space::State, offset: 0 }, reduce: None }],
+    };
+    let sizes = Sizes { state: 3, inputs: vec![3], ..Sizes::default() };
+    let scalars = vec![Loc { space: Space::State, offset: 2 }];
+    let mut code = Code::<f64>::new(vec![Instr::Map(map)], sizes, scalars, Isa::detect(), 1).expect("valid");
+    let mut state = [0.0; 3];
+    let mut sums = [0.5];
+    let input: Vec<f64> = (1..=9).map(f64::from).collect();
+    let memory = Bindings { arena: &mut [], consts: &[], state: &mut state, inputs: &[&input] };
+    code.run(memory, 0, 0, 3, &mut sums, &Pool::new(1)).expect("no guard");
+    assert_eq!(state, [12.0, 15.0, 18.0]);
+    assert_eq!(sums, [0.5 + 3.0 + 9.0 + 18.0]);
 }

@@ -67,6 +67,13 @@ pub struct MapPlan<T> {
     coordinates: Vec<(usize, usize)>,
     /// Nothing to compute: only start values to write.
     empty: bool,
+    /// One tile is the whole domain.
+    single: bool,
+    folds: bool,
+    tiles_per_unit: usize,
+    /// Operands and results of a map of one tile, by slot; and operands of one number.
+    moves: Vec<(u16, Place)>,
+    splats: Vec<(u16, Place)>,
     units: usize,
     units_per_part: usize,
     /// How many pieces that may run side by side.
@@ -77,6 +84,7 @@ pub struct MapPlan<T> {
     slot_base: usize,
     block_slot: Option<u16>,
     run: Part<MapPlan<T>, T>,
+    fill: Entry<T, random::Draw>,
     begin: Entry<MapPlan<T>, Context<T>>,
     tile: Entry<MapPlan<T>, Context<T>>,
 }
@@ -215,6 +223,18 @@ impl<T: Real> MapPlan<T> {
             }
         }
         let block_slots = program.inputs.clone();
+        let tiles_per_unit =
+            if layout.axis == 0 { 1 } else { layout.dims[1..layout.axis].iter().product::<usize>() * layout.chunks };
+        let tiles = units * tiles_per_unit;
+        let folds = stores.iter().any(|s| s.fold.is_some());
+        let moves = inputs.iter().filter(|i| i.source == Source::Direct).map(|i| (i.slot, i.place));
+        let moves = moves.chain(stores.iter().map(|s| (s.slot, s.place))).collect();
+        let splats = inputs.iter().filter(|i| i.source == Source::Splat).map(|i| (i.slot, i.place)).collect();
+        let plain = tiles == 1
+            && !folds
+            && !empty
+            && program.leaves.is_empty()
+            && inputs.iter().all(|i| matches!(i.source, Source::Direct | Source::Splat));
         MapPlan {
             program,
             layout,
@@ -222,6 +242,11 @@ impl<T: Real> MapPlan<T> {
             stores,
             coordinates,
             empty,
+            single: tiles == 1,
+            folds,
+            tiles_per_unit,
+            moves,
+            splats,
             units,
             units_per_part,
             parts,
@@ -229,7 +254,8 @@ impl<T: Real> MapPlan<T> {
             shared_base: 0,
             slot_base: 0,
             block_slot: block.and_then(|i| block_slots[i]),
-            run: entry::<T, RunMap<T>>(isa),
+            run: if plain { entry::<T, RunPlain<T>>(isa) } else { entry::<T, RunMap<T>>(isa) },
+            fill: entry::<T, random::Fill<T>>(isa),
             begin: entry::<T, BeginMap<T>>(isa),
             tile: entry::<T, RunTile<T>>(isa),
         }
@@ -268,12 +294,13 @@ impl<T: Real> MapPlan<T> {
         let register = self.register();
         for (slots, scratch) in threads {
             slots.extend(self.program.slots.iter().map(|start| match *start {
-                Start::Constant(x) => Slot { at: constant(x), step: 0 },
-                Start::Splat(i) => Slot { at: scratch.wrapping_add(i * SLACK), step: 0 },
+                Start::Constant(x) => Slot { at: constant(x), step: 0, exact: false },
+                Start::Splat(i) => Slot { at: scratch.wrapping_add(i * SLACK), step: 0, exact: false },
                 Start::Register(i) => {
-                    Slot { at: scratch.wrapping_add(self.program.splats * SLACK + i * register), step: 1 }
+                    let at = scratch.wrapping_add(self.program.splats * SLACK + i * register);
+                    Slot { at, step: 1, exact: false }
                 }
-                Start::Moving => Slot { at: std::ptr::null_mut(), step: 1 },
+                Start::Moving => Slot { at: std::ptr::null_mut(), step: 1, exact: true },
             }));
         }
     }
@@ -349,23 +376,23 @@ impl<T: Real> MapPlan<T> {
     unsafe fn tile<S: Simd<T = T>>(&self, context: &Context<T>, slots: *mut Slot<T>, t: usize, part: usize) {
         // SAFETY: the caller's.
         unsafe {
-            let (start, steps) = self.layout.range(t);
+            let (start, steps) = if self.single { (0, self.layout.chunk) } else { self.layout.range(t) };
             let n = steps * self.layout.inner;
             for input in &self.inputs {
                 let slot = slots.add(usize::from(input.slot));
                 match input.source {
                     Source::Splat => {}
                     Source::Direct => {
-                        let offset = if input.whole { start } else { self.layout.offset(t, &input.strides) };
+                        let offset = if input.whole { start } else { self.offset(t, &input.strides) };
                         (*slot).at = context.at(input.place).add(offset);
                     }
                     Source::TileSplat => {
-                        let x = context.at(input.place).add(self.layout.offset(t, &input.strides));
+                        let x = context.at(input.place).add(self.offset(t, &input.strides));
                         S::store((*slot).at, S::splat(*x));
                     }
                     Source::Buffer if input.repeated => {}
                     Source::Buffer => {
-                        let x = context.at(input.place).add(self.layout.offset(t, &input.strides));
+                        let x = context.at(input.place).add(self.offset(t, &input.strides));
                         walk::gather::<S>((*slot).at, x, &self.layout, steps, &input.strides);
                     }
                 }
@@ -375,13 +402,15 @@ impl<T: Real> MapPlan<T> {
                     (*slots.add(usize::from(store.slot))).at = context.at(store.place).add(start);
                 }
             }
-            self.fill_leaves(context, slots, start, n);
+            if !self.program.leaves.is_empty() {
+                self.fill_leaves(context, slots, start, n);
+            }
             for op in &self.program.body {
                 (op.run)(slots, op, n);
             }
-            for store in &self.stores {
+            for store in &self.stores[..if self.folds { self.stores.len() } else { 0 }] {
                 if let Some(fold) = &store.fold {
-                    let y = self.result(context, store, fold, part).add(self.layout.offset(t, &fold.strides));
+                    let y = self.result(context, store, fold, part).add(self.offset(t, &fold.strides));
                     let x = (*slots.add(usize::from(store.slot))).at;
                     walk::fold::<S>(fold.fold, y, x, &self.layout, steps, &fold.strides);
                 }
@@ -390,6 +419,12 @@ impl<T: Real> MapPlan<T> {
                 (op.run)(slots, op, n);
             }
         }
+    }
+
+    /// Where tile `t` of a view starts.
+    #[inline(always)]
+    fn offset(&self, t: usize, strides: &[usize]) -> usize {
+        if self.single { 0 } else { self.layout.offset(t, strides) }
     }
 
     /// Where a part's result of a fold starts.
@@ -404,19 +439,59 @@ impl<T: Real> MapPlan<T> {
         }
     }
 
-    #[inline(always)]
+    #[inline(never)]
     unsafe fn fill_leaves(&self, context: &Context<T>, slots: *mut Slot<T>, start: usize, n: usize) {
         for &(slot, leaf) in &self.program.leaves {
             // SAFETY: the caller's: the slot is a register of at least `n` elements.
             let y = unsafe { std::slice::from_raw_parts_mut((*slots.add(usize::from(slot))).at, n) };
             match leaf {
-                Leaf::Random(kind, stream) => random::fill(y, kind, context.seed, stream, context.step, start),
+                Leaf::Random(kind, stream) => {
+                    let draw = random::Draw { kind, seed: context.seed, stream, step: context.step, start };
+                    // SAFETY: as above.
+                    unsafe { (self.fill)(y.as_mut_ptr(), &draw, n) };
+                }
                 Leaf::Index(d) => {
                     let (stride, size) = self.coordinates[usize::from(d)];
                     for (i, y) in y.iter_mut().enumerate() {
                         *y = T::from_f64(((start + i) / stride % size) as f64);
                     }
                 }
+            }
+        }
+    }
+}
+
+/// A map of one tile without anything to gather or to fold.
+struct RunPlain<T>(PhantomData<T>);
+
+impl<T: Real> Kernel<T> for RunPlain<T> {
+    type A = MapPlan<T>;
+    type B = Context<T>;
+
+    #[inline(always)]
+    unsafe fn run<S: Simd<T = T>>(plan: *const MapPlan<T>, context: *const Context<T>, _: usize) {
+        // SAFETY: the caller's.
+        unsafe {
+            let (plan, context) = (&*plan, &*context);
+            let slots = context.slots.add(plan.slot_base);
+            for &(slot, place) in &plan.splats {
+                S::store((*slots.add(usize::from(slot))).at, S::splat(*context.at(place)));
+            }
+            if let Some(slot) = plan.program.step {
+                S::store((*slots.add(usize::from(slot))).at, S::number(context.step as f64));
+            }
+            for op in &plan.program.prologue {
+                (op.run)(slots, op, S::LANES);
+            }
+            for &(slot, place) in &plan.moves {
+                (*slots.add(usize::from(slot))).at = context.at(place);
+            }
+            let n = plan.layout.chunk * plan.layout.inner;
+            for op in &plan.program.body {
+                (op.run)(slots, op, n);
+            }
+            for op in &plan.program.tail {
+                (op.run)(slots, op, n);
             }
         }
     }
@@ -446,12 +521,7 @@ impl<T: Real> Kernel<T> for RunMap<T> {
             }
             if !plan.empty {
                 let slots = plan.begin::<S>(context);
-                let tiles = if plan.layout.axis == 0 {
-                    1
-                } else {
-                    plan.layout.dims[1..plan.layout.axis].iter().product::<usize>() * plan.layout.chunks
-                };
-                for t in first * tiles..last * tiles {
+                for t in first * plan.tiles_per_unit..last * plan.tiles_per_unit {
                     plan.tile::<S>(context, slots, t, part);
                 }
             }

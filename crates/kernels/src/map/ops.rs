@@ -37,6 +37,18 @@ pub enum OpKind {
     SelectLe,
     /// `(1 - a²)·b`: the slope of the hyperbolic tangent times what flows back.
     TanhGrad,
+    /// `a·b + c·d`
+    TwoProducts,
+    /// `a·b + c²·d`
+    ProductAndSquare,
+    /// `√a + b`
+    RootAdd,
+    /// `√(a·b) + c`
+    RootMulAdd,
+    /// `d - c·(a/b)`
+    SubMulDiv,
+    /// `d - (a·b)/c`
+    SubDivMul,
 }
 
 trait Formula<T: Real> {
@@ -57,6 +69,7 @@ impl<T: Real, F: Formula<T>> Kernel<T> for Each<F> {
         // SAFETY: the program's slots hold `n` elements, or one vector where the step is 0.
         unsafe {
             let op = &*op;
+            let exact = (*slots.add(usize::from(op.dst))).exact;
             let dst = (*slots.add(usize::from(op.dst))).at;
             let mut x = [*slots.add(usize::from(op.src[0])); 4];
             let mut i = 1;
@@ -64,26 +77,32 @@ impl<T: Real, F: Formula<T>> Kernel<T> for Each<F> {
                 x[i] = *slots.add(usize::from(op.src[i]));
                 i += 1;
             }
-            let mut at = 0;
-            while at + S::LANES <= n {
-                let mut v = [S::load(x[0].at.add(at * x[0].step)); 4];
+            let mut rest = n;
+            let mut dst = dst;
+            while rest >= S::LANES {
+                let mut v = [S::load(x[0].at); 4];
+                x[0].at = x[0].at.add(x[0].step as usize * S::LANES);
                 let mut i = 1;
                 while i < F::ARITY {
-                    v[i] = S::load(x[i].at.add(at * x[i].step));
+                    v[i] = S::load(x[i].at);
+                    x[i].at = x[i].at.add(x[i].step as usize * S::LANES);
                     i += 1;
                 }
-                S::store(dst.add(at), F::apply::<S>(v));
-                at += S::LANES;
+                S::store(dst, F::apply::<S>(v));
+                dst = dst.add(S::LANES);
+                rest -= S::LANES;
             }
-            if at < n {
-                let some = S::first(n - at);
-                let mut v = [S::load_some(x[0].at.add(at * x[0].step), some); 4];
+            if rest > 0 {
+                let some = S::first(rest);
+                let first = if x[0].exact { S::load_some(x[0].at, some) } else { S::load(x[0].at) };
+                let mut v = [first; 4];
                 let mut i = 1;
                 while i < F::ARITY {
-                    v[i] = S::load_some(x[i].at.add(at * x[i].step), some);
+                    v[i] = if x[i].exact { S::load_some(x[i].at, some) } else { S::load(x[i].at) };
                     i += 1;
                 }
-                S::store_some(dst.add(at), F::apply::<S>(v), some);
+                let y = F::apply::<S>(v);
+                if exact { S::store_some(dst, y, some) } else { S::store(dst, y) }
             }
         }
     }
@@ -147,6 +166,12 @@ formulas! {
     Select 3 x => S::select(S::eq(x[0], S::zero()), x[2], x[1]);
     SelectLt 4 x => S::select(S::lt(x[0], x[1]), x[2], x[3]);
     SelectLe 4 x => S::select(S::le(x[0], x[1]), x[2], x[3]);
+    TwoProducts 4 x => S::fma(x[0], x[1], S::mul(x[2], x[3]));
+    ProductAndSquare 4 x => S::fma(x[0], x[1], S::mul(S::mul(x[2], x[2]), x[3]));
+    RootAdd 2 x => S::add(S::sqrt(x[0]), x[1]);
+    RootMulAdd 3 x => S::add(S::sqrt(S::mul(x[0], x[1])), x[2]);
+    SubMulDiv 4 x => S::fnma(x[2], S::div(x[0], x[1]), x[3]);
+    SubDivMul 4 x => S::sub(x[3], S::div(S::mul(x[0], x[1]), x[2]));
     TanhGrad 2 x => S::mul(S::fnma(x[0], x[0], S::number(1.0)), x[1]);
 }
 
@@ -170,6 +195,8 @@ pub fn loop_of<T: Real>(kind: OpKind, isa: Isa) -> Entry<Slot<T>, TileOp<T>> {
         OpKind::MulAdd => MulAdd, OpKind::SubMul => SubMul, OpKind::MulSub => MulSub,
         OpKind::MaxConst => MaxConst, OpKind::MinConst => MinConst, OpKind::Select => Select,
         OpKind::SelectLt => SelectLt, OpKind::SelectLe => SelectLe,
-        OpKind::TanhGrad => TanhGrad,
+        OpKind::TanhGrad => TanhGrad, OpKind::TwoProducts => TwoProducts,
+        OpKind::ProductAndSquare => ProductAndSquare, OpKind::RootAdd => RootAdd, OpKind::RootMulAdd => RootMulAdd,
+        OpKind::SubMulDiv => SubMulDiv, OpKind::SubDivMul => SubDivMul,
     }
 }

@@ -324,45 +324,76 @@ fn select_ops(insts: &[Inst], sources: &[Source], sinks: &[(ValueId, Sink)]) -> 
             Some((OpKind::Unary(Unary::Square), f)) => Some([f[0], f[0]]),
             _ => None,
         };
-        let (chosen, absorbed): ((OpKind, Vec<ValueId>), Option<ValueId>) = match insts[v] {
-            Inst::Binary(Binary::Add, a, b) => match (product(b), product(a)) {
-                (Some(f), _) => ((OpKind::MulAdd, vec![f[0], f[1], a]), Some(b)),
-                (_, Some(f)) => ((OpKind::MulAdd, vec![f[0], f[1], b]), Some(a)),
-                _ => ((OpKind::Binary(Binary::Add), vec![a, b]), None),
+        // A product that is a square.
+        let square = |x: ValueId| product(x).filter(|f| f[0] == f[1]).map(|f| f[0]);
+        let quotient = |x: ValueId| match node(x) {
+            Some((OpKind::Binary(Binary::Div), f)) => Some([f[0], f[1]]),
+            _ => None,
+        };
+        let root = |x: ValueId| match node(x) {
+            Some((OpKind::Unary(Unary::Sqrt), f)) => Some(f[0]),
+            _ => None,
+        };
+        let (kind, args, absorbed): (OpKind, Vec<ValueId>, Vec<ValueId>) = match insts[v] {
+            Inst::Binary(Binary::Add, a, b) => match (product(a), product(b)) {
+                (Some(f), Some(g)) if a != b => match (square(f[0]), square(g[0]), square(f[1]), square(g[1])) {
+                    (_, Some(x), ..) => (OpKind::ProductAndSquare, vec![f[0], f[1], x, g[1]], vec![a, b, g[0]]),
+                    (.., Some(x)) => (OpKind::ProductAndSquare, vec![f[0], f[1], x, g[0]], vec![a, b, g[1]]),
+                    (Some(x), ..) => (OpKind::ProductAndSquare, vec![g[0], g[1], x, f[1]], vec![a, b, f[0]]),
+                    (_, _, Some(x), _) => (OpKind::ProductAndSquare, vec![g[0], g[1], x, f[0]], vec![a, b, f[1]]),
+                    _ => (OpKind::TwoProducts, vec![f[0], f[1], g[0], g[1]], vec![a, b]),
+                },
+                (_, Some(f)) => (OpKind::MulAdd, vec![f[0], f[1], a], vec![b]),
+                (Some(f), _) => (OpKind::MulAdd, vec![f[0], f[1], b], vec![a]),
+                _ => match (root(a).map(|x| (a, x, b))).or(root(b).map(|x| (b, x, a))) {
+                    Some((r, x, rest)) => match product(x) {
+                        Some(f) => (OpKind::RootMulAdd, vec![f[0], f[1], rest], vec![r, x]),
+                        None => (OpKind::RootAdd, vec![x, rest], vec![r]),
+                    },
+                    None => (OpKind::Binary(Binary::Add), vec![a, b], vec![]),
+                },
             },
-            Inst::Binary(Binary::Sub, a, b) => match (product(b), product(a)) {
-                (Some(f), _) => ((OpKind::SubMul, vec![f[0], f[1], a]), Some(b)),
-                (_, Some(f)) => ((OpKind::MulSub, vec![f[0], f[1], b]), Some(a)),
-                _ => ((OpKind::Binary(Binary::Sub), vec![a, b]), None),
+            Inst::Binary(Binary::Sub, a, b) => match (product(b), product(a), quotient(b)) {
+                (Some(f), ..) => match (quotient(f[0]), quotient(f[1])) {
+                    (Some(q), _) => (OpKind::SubMulDiv, vec![q[0], q[1], f[1], a], vec![b, f[0]]),
+                    (_, Some(q)) => (OpKind::SubMulDiv, vec![q[0], q[1], f[0], a], vec![b, f[1]]),
+                    _ => (OpKind::SubMul, vec![f[0], f[1], a], vec![b]),
+                },
+                (_, _, Some(q)) => match product(q[0]) {
+                    Some(f) => (OpKind::SubDivMul, vec![f[0], f[1], q[1], a], vec![b, q[0]]),
+                    None => (OpKind::Binary(Binary::Sub), vec![a, b], vec![]),
+                },
+                (_, Some(f), _) => (OpKind::MulSub, vec![f[0], f[1], b], vec![a]),
+                _ => (OpKind::Binary(Binary::Sub), vec![a, b], vec![]),
             },
-            Inst::Binary(Binary::Max, a, b) if constant(a) => ((OpKind::MaxConst, vec![a, b]), None),
-            Inst::Binary(Binary::Max, a, b) if constant(b) => ((OpKind::MaxConst, vec![b, a]), None),
-            Inst::Binary(Binary::Min, a, b) if constant(a) => ((OpKind::MinConst, vec![a, b]), None),
-            Inst::Binary(Binary::Min, a, b) if constant(b) => ((OpKind::MinConst, vec![b, a]), None),
+            Inst::Binary(Binary::Max, a, b) if constant(a) => (OpKind::MaxConst, vec![a, b], vec![]),
+            Inst::Binary(Binary::Max, a, b) if constant(b) => (OpKind::MaxConst, vec![b, a], vec![]),
+            Inst::Binary(Binary::Min, a, b) if constant(a) => (OpKind::MinConst, vec![a, b], vec![]),
+            Inst::Binary(Binary::Min, a, b) if constant(b) => (OpKind::MinConst, vec![b, a], vec![]),
             Inst::Binary(Binary::Mul, a, b) => {
                 let slope = |x: ValueId| match node(x) {
-                    Some((OpKind::SubMul, f)) if f[0] == f[1] && one(f[2]) => Some((OpKind::TanhGrad, f[0])),
+                    Some((OpKind::SubMul, f)) if f[0] == f[1] && one(f[2]) => Some(f[0]),
                     _ => None,
                 };
                 match (slope(a), slope(b)) {
-                    (Some((kind, y)), _) => ((kind, vec![y, b]), Some(a)),
-                    (_, Some((kind, y))) => ((kind, vec![y, a]), Some(b)),
-                    _ => ((OpKind::Binary(Binary::Mul), vec![a, b]), None),
+                    (Some(y), _) => (OpKind::TanhGrad, vec![y, b], vec![a]),
+                    (_, Some(y)) => (OpKind::TanhGrad, vec![y, a], vec![b]),
+                    _ => (OpKind::Binary(Binary::Mul), vec![a, b], vec![]),
                 }
             }
             Inst::Select(c, a, b) => match node(c) {
-                Some((OpKind::Binary(Binary::Lt), f)) => ((OpKind::SelectLt, vec![f[0], f[1], a, b]), Some(c)),
-                Some((OpKind::Binary(Binary::Gt), f)) => ((OpKind::SelectLt, vec![f[1], f[0], a, b]), Some(c)),
-                Some((OpKind::Binary(Binary::Le), f)) => ((OpKind::SelectLe, vec![f[0], f[1], a, b]), Some(c)),
-                Some((OpKind::Binary(Binary::Ge), f)) => ((OpKind::SelectLe, vec![f[1], f[0], a, b]), Some(c)),
-                _ => ((OpKind::Select, vec![c, a, b]), None),
+                Some((OpKind::Binary(Binary::Lt), f)) => (OpKind::SelectLt, vec![f[0], f[1], a, b], vec![c]),
+                Some((OpKind::Binary(Binary::Gt), f)) => (OpKind::SelectLt, vec![f[1], f[0], a, b], vec![c]),
+                Some((OpKind::Binary(Binary::Le), f)) => (OpKind::SelectLe, vec![f[0], f[1], a, b], vec![c]),
+                Some((OpKind::Binary(Binary::Ge), f)) => (OpKind::SelectLe, vec![f[1], f[0], a, b], vec![c]),
+                _ => (OpKind::Select, vec![c, a, b], vec![]),
             },
-            Inst::Unary(f, a) => ((OpKind::Unary(f), vec![a]), None),
-            Inst::Binary(f, a, b) => ((OpKind::Binary(f), vec![a, b]), None),
+            Inst::Unary(f, a) => (OpKind::Unary(f), vec![a], vec![]),
+            Inst::Binary(f, a, b) => (OpKind::Binary(f), vec![a, b], vec![]),
             _ => continue,
         };
-        nodes[v] = Some(chosen);
-        if let Some(x) = absorbed {
+        nodes[v] = Some((kind, args));
+        for x in absorbed {
             uses[usize::from(x)] = 0;
             nodes[usize::from(x)] = None;
         }

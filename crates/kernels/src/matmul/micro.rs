@@ -120,20 +120,23 @@ impl<T: Real, const ROWS: usize, const VECTORS: usize, const EDGE: bool> Kernel<
 }
 
 /// The kernels of one instruction set.
-#[derive(Clone)]
 pub struct Family<T> {
-    /// Lanes of a vector.
-    pub lanes: usize,
+    lanes: usize,
     /// Kernels by vectors, then rows, from 1 on.
     wide: Vec<(usize, Vec<Micro<T>>)>,
     edge: Vec<Micro<T>>,
     single: Option<Micro<T>>,
 }
 
-/// Kernels for a panel of columns: by rows, from 1 on.
-pub struct Panel<'a, T> {
+/// Columns that are computed together, in tiles of about equal height, from top to bottom.
+pub struct Strip<T> {
     pub width: usize,
-    pub by_rows: &'a [Micro<T>],
+    pub count: usize,
+    /// How many tiles, the first ones, have one row more.
+    pub taller: usize,
+    pub height: usize,
+    pub tall: Micro<T>,
+    pub short: Micro<T>,
 }
 
 impl<T: Real> Family<T> {
@@ -155,22 +158,37 @@ impl<T: Real> Family<T> {
         }
     }
 
+    /// Cuts a block of the result.
+    pub fn strips(&self, rows: usize, cols: usize) -> Vec<Strip<T>> {
+        let mut strips = Vec::new();
+        let mut j = 0;
+        while j < cols {
+            let (width, by_rows) = self.panel(rows, cols - j);
+            let count = rows.div_ceil(by_rows.len());
+            let (height, taller) = (rows / count, rows % count);
+            let short = by_rows[height - 1];
+            let tall = if taller > 0 { by_rows[height] } else { short };
+            strips.push(Strip { width, count, taller, height, tall, short });
+            j += width;
+        }
+        strips
+    }
+
     /// The widest kernels that `cols` columns fill, for tiles of `rows` rows.
-    #[inline]
-    pub fn panel(&self, rows: usize, cols: usize) -> Panel<'_, T> {
+    fn panel(&self, rows: usize, cols: usize) -> (usize, &[Micro<T>]) {
         if rows == 1
             && cols >= 8 * self.lanes
             && let Some(single) = &self.single
         {
-            return Panel { width: 8 * self.lanes, by_rows: std::slice::from_ref(single) };
+            return (8 * self.lanes, std::slice::from_ref(single));
         }
         for (vectors, by_rows) in &self.wide {
             let width = vectors * self.lanes;
             if cols >= width && (*vectors < 4 || rows <= by_rows.len() || by_rows.len() >= 6) {
-                return Panel { width, by_rows };
+                return (width, by_rows);
             }
         }
-        Panel { width: cols, by_rows: &self.edge }
+        (cols, &self.edge)
     }
 
     /// Columns of the panels that parts are cut into.

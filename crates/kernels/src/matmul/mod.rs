@@ -8,13 +8,13 @@ mod epilogue;
 mod micro;
 
 use crate::context::{Context, Part, Place, Slot};
-use crate::copy::transpose;
+use crate::copy::{row_copy, transpose};
 use crate::instr::{Factor, Loc, Map, MatMul, Operand, Space};
 use crate::map::MapPlan;
 use crate::simd::{Kernel, Simd, entry};
 use crate::{Isa, Real};
 use epilogue::{Matrix, Simple, recognise};
-use micro::{Family, Finish, Tile};
+use micro::{Family, Finish, Strip, Tile};
 use std::marker::PhantomData;
 
 /// Floating-point operations that a part is worth.
@@ -54,7 +54,8 @@ pub struct MatMulPlan<T> {
     a: FactorPlan,
     b: FactorPlan,
     pack: bool,
-    family: Family<T>,
+    shapes: Vec<Shape<T>>,
+    small: Option<Small<T>>,
     ending: Ending<T>,
     /// Columns that are finished together.
     segment: usize,
@@ -74,7 +75,7 @@ impl<T: Real> MatMulPlan<T> {
     pub fn new(p: &MatMul, isa: Isa) -> MatMulPlan<T> {
         let family = Family::new(isa);
         let panel = family.panel_width();
-        let pack = p.b.col != 1 && p.n > 1;
+        let pack = p.n > 1 && (p.b.col != 1 || is_scattered(p.b.row * size_of::<T>(), p.m, p.k));
         let (m, n) = (p.m.max(1), p.n.max(1));
         let ending = match recognise(p) {
             Some(simple) => Ending::Simple(simple),
@@ -110,7 +111,8 @@ impl<T: Real> MatMulPlan<T> {
             a: p.a.into(),
             b: p.b.into(),
             pack,
-            family,
+            shapes: Vec::new(),
+            small: None,
             ending,
             segment,
             block_rows,
@@ -122,6 +124,8 @@ impl<T: Real> MatMulPlan<T> {
             parts: if empty { 0 } else { row_parts * col_parts * p.batch.div_ceil(batches_per_part) },
             run: entry::<T, RunMatMul<T>>(isa),
         }
+        .with_shapes(&family)
+        .with_small(isa)
     }
 
     fn packed_row(&self) -> usize {
@@ -167,7 +171,11 @@ impl<T: Real> MatMulPlan<T> {
         unsafe {
             let row = self.packed_row();
             let x = b.add(j * self.b.col);
-            if self.b.row == 1 {
+            if self.b.col == 1 {
+                for k in 0..self.k {
+                    row_copy::<S>(y.add(k * row), x.add(k * self.b.row), width);
+                }
+            } else if self.b.row == 1 {
                 transpose::<S>(y, row, x, self.b.col, self.k, width);
             } else {
                 for k in 0..self.k {
@@ -179,33 +187,109 @@ impl<T: Real> MatMulPlan<T> {
         }
     }
 
-    /// Computes rows `rows` of columns `0..cols` of a tile whose upper left corner is given, in tiles of about equal height.
+    /// Computes a block of the result whose upper left corner is given.
     #[inline(always)]
     unsafe fn columns(&self, mut tile: Tile<T>, finish: &Finish<T>, rows: usize, cols: usize) {
         // SAFETY: the caller's.
         unsafe {
-            let mut j = 0;
-            while j < cols {
-                let panel = self.family.panel(rows, cols - j);
-                let count = rows.div_ceil(panel.by_rows.len());
-                let (height, taller) = (rows / count, rows % count);
+            let mut shape = self.shapes.as_ptr();
+            while (*shape).rows != rows || (*shape).cols != cols {
+                shape = shape.add(1);
+            }
+            for strip in &(*shape).strips {
                 let mut t = tile;
-                for i in 0..count {
-                    let height = height + usize::from(i < taller);
-                    (panel.by_rows.get_unchecked(height - 1))(&t, finish, panel.width);
-                    t.a = t.a.wrapping_add(height * t.a_row);
-                    t.y = t.y.wrapping_add(height * t.y_row);
-                    t.add = further(t.add, height * t.add_row);
-                    t.gate = further(t.gate, height * t.gate_row);
+                for i in 0..strip.count {
+                    let tall = i < strip.taller;
+                    let (run, height) = if tall { (strip.tall, strip.height + 1) } else { (strip.short, strip.height) };
+                    run(&t, finish, strip.width);
+                    if i + 1 < strip.count {
+                        t.a = t.a.wrapping_add(height * t.a_row);
+                        t.y = t.y.wrapping_add(height * t.y_row);
+                        t.add = further(t.add, height * t.add_row);
+                        t.gate = further(t.gate, height * t.gate_row);
+                    }
                 }
-                j += panel.width;
-                tile.b = tile.b.wrapping_add(panel.width);
-                tile.y = tile.y.wrapping_add(panel.width);
-                tile.add = further(tile.add, panel.width);
-                tile.gate = further(tile.gate, panel.width);
+                tile.b = tile.b.wrapping_add(strip.width);
+                tile.y = tile.y.wrapping_add(strip.width);
+                tile.add = further(tile.add, strip.width);
+                tile.gate = further(tile.gate, strip.width);
             }
         }
     }
+
+    /// Takes the short way if the result is one tile.
+    fn with_small(mut self, isa: Isa) -> MatMulPlan<T> {
+        let Ending::Simple(simple) = &self.ending else { return self };
+        let one_tile = self.parts == 1
+            && self.batches == 1
+            && !self.pack
+            && matches!(&self.shapes[0].strips[..], [strip] if strip.count == 1 && strip.taller == 0);
+        if one_tile && simple.gate.is_none() && simple.scale.1.is_none() {
+            let one = T::from_f64(1.0);
+            self.small = Some(Small {
+                finish: Finish {
+                    scale: T::from_f64(simple.scale.0),
+                    scaled: simple.scale.0 != 1.0,
+                    relu: simple.relu,
+                    above: one,
+                    below: one,
+                    select: false,
+                },
+                y: simple.y,
+                add: simple.add.map(|x| x.place),
+                add_row: simple.add.map_or(0, |x| x.row),
+            });
+            self.run = entry::<T, RunTile<T>>(isa);
+        }
+        self
+    }
+
+    /// Prepares the strips of every block that the parts consist of.
+    fn with_shapes(mut self, family: &Family<T>) -> MatMulPlan<T> {
+        let pieces = |total: usize, part: usize, piece: usize| {
+            let mut sizes = Vec::new();
+            for start in (0..total).step_by(part.max(1)) {
+                let part = part.min(total - start);
+                for at in (0..part).step_by(piece.max(1)) {
+                    let size = piece.min(part - at);
+                    if !sizes.contains(&size) {
+                        sizes.push(size);
+                    }
+                }
+            }
+            sizes
+        };
+        let whole = matches!(self.ending, Ending::Simple(_)) && !self.pack;
+        let segment = if whole { self.n } else { self.segment };
+        let block = if matches!(self.ending, Ending::Simple(_)) { self.m } else { self.block_rows };
+        for rows in pieces(self.m, self.rows_per_part, block) {
+            for cols in pieces(self.n, self.cols_per_part, segment) {
+                self.shapes.push(Shape { rows, cols, strips: family.strips(rows, cols) });
+            }
+        }
+        self
+    }
+}
+
+/// What a product of one tile needs to know.
+struct Small<T> {
+    finish: Finish<T>,
+    y: Place,
+    add: Option<Place>,
+    add_row: usize,
+}
+
+/// A block of some size, and how it is computed.
+struct Shape<T> {
+    rows: usize,
+    cols: usize,
+    strips: Vec<Strip<T>>,
+}
+
+/// Whether rows of the right factor, so many bytes apart, are better copied together: each lies on a page of its own, and they
+/// compete for few places in the caches.
+fn is_scattered(row: usize, m: usize, k: usize) -> bool {
+    row >= 2048 && m >= 48 && k >= 256
 }
 
 /// A null pointer stays null.
@@ -238,6 +322,42 @@ impl<T: Real> Kernel<T> for RunMatMul<T> {
                     Ending::Map(map) => p.blocks::<S>(context, map, a, b, batch, rows.clone()),
                 }
             }
+        }
+    }
+}
+
+/// A product of one tile with nothing after it but a constant factor, a sum, a rectifier.
+struct RunTile<T>(PhantomData<T>);
+
+impl<T: Real> Kernel<T> for RunTile<T> {
+    type A = MatMulPlan<T>;
+    type B = Context<T>;
+
+    #[inline(always)]
+    unsafe fn run<S: Simd<T = T>>(plan: *const MatMulPlan<T>, context: *const Context<T>, _: usize) {
+        // SAFETY: the caller's.
+        unsafe {
+            let (p, context) = (&*plan, &*context);
+            let (strip, small) = (&p.shapes.get_unchecked(0).strips, p.small.as_ref().unwrap_unchecked());
+            let strip = strip.get_unchecked(0);
+            let tile = Tile {
+                a: context.at(p.a.place),
+                a_row: p.a.row,
+                a_col: p.a.col,
+                b: context.at(p.b.place),
+                b_row: p.b.row,
+                k: p.k,
+                y: context.at(small.y),
+                y_row: p.n,
+                add: match small.add {
+                    Some(place) => context.at(place),
+                    None => std::ptr::null(),
+                },
+                add_row: small.add_row,
+                gate: std::ptr::null(),
+                gate_row: 0,
+            };
+            (strip.short)(&tile, &small.finish, strip.width);
         }
     }
 }
