@@ -3,7 +3,25 @@
 //! | module | holds |
 //! |---|---|
 //! | [`recipe`] | recipes: reading, `--set`, checks, rendering |
+//! | [`commands`] | the commands, one file each |
+//! | [`materials`] | the data of a recipe, ready for training |
+//! | [`network`] | from a recipe's layers to a model, and its layer table |
+//! | [`session`] | a recipe's trainer, model files, judgements |
+//! | [`run_folder`] | the folder of a run and its lock |
+//! | [`results`] | what a report is made from |
 //! | [`report`] | `report.html` and the tables at the end of a run |
+//! | [`progress`], [`console`], [`signals`] | lines on the terminal, standard output, Ctrl-C |
+//! | [`failure`] | errors and exit codes |
 
+pub mod commands;
+pub mod console;
+pub mod failure;
+pub mod materials;
+pub mod network;
+pub mod progress;
 pub mod recipe;
 pub mod report;
+pub mod results;
+pub mod run_folder;
+pub mod session;
+pub mod signals;

@@ -3,6 +3,7 @@
 use super::document::Document;
 use super::error::RecipeError;
 use super::{Part, Recipe};
+use gradus_train::{Every, TrainError};
 use gradus_nn::{Layer as _, Loss as _, Optimizer as _, regularizers::Regularizer as _};
 
 /// Checks everything that can be checked without data.
@@ -37,6 +38,32 @@ pub(super) fn check(recipe: &Recipe, document: &Document) -> Result<(), RecipeEr
         if value == 0 {
             let problem = format!("`train.{key}` is 0, but must be at least 1");
             return at(&format!("train.{key}"), problem, "expected at least 1", "give a whole number of at least 1");
+        }
+    }
+    if !(train.validate_every > 0.0 && train.validate_every.is_finite()) {
+        let problem = format!("`train.validate_every` is {}, but must be above 0", train.validate_every);
+        let help = "it counts epochs: 1 looks at the end of each, 0.1 ten times in each";
+        return at("train.validate_every", problem, "expected above 0", help);
+    }
+    let every = match train.checkpoint {
+        Every::Steps(steps) => ("steps", steps as f64),
+        Every::Epochs(epochs) => ("epochs", epochs),
+        Every::Minutes(minutes) => ("minutes", minutes),
+    };
+    if !(every.1 > 0.0 && every.1.is_finite()) {
+        let problem = format!("`train.checkpoint.{}` is {}, but must be above 0", every.0, every.1);
+        return at(&format!("train.checkpoint.{}", every.0), problem, "expected above 0", "{ minutes = 1 } saves every minute");
+    }
+    for (i, stop) in train.stop.iter().enumerate() {
+        if let Err(error) = stop.check() {
+            let path = format!("train.stop.{i}.{}", stop.key());
+            return match error {
+                TrainError::Option { option, received, expected } => {
+                    let problem = format!("`{path}.{option}` is {received}, but must be {expected}");
+                    at(&format!("{path}.{option}"), problem, &format!("expected {expected}"), "correct the setting")
+                }
+                other => at(&path, other.to_string(), "here", "correct the setting"),
+            };
         }
     }
     let setting = |family: &str, key: &str, error: &_| RecipeError::setting(document, &format!("train.{family}.{key}"), error);

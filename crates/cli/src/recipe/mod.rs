@@ -24,6 +24,7 @@ pub use render::render;
 use gradus_data::{Pipeline, Source};
 use gradus_nn::optimizers::Decay;
 use gradus_nn::{AnyLayer, AnyLoss, AnyOptimizer, AnyRegularizer};
+use gradus_train::{AnyStop, Every};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
@@ -94,16 +95,20 @@ pub struct TrainSection {
     pub decay: Decay,
     /// When to stop before the last epoch.
     #[serde(default)]
-    pub stop: Vec<toml::Value>,
+    pub stop: Vec<AnyStop>,
+    /// How often the training is looked at (validation data, history, best weights), in epochs; fractions allowed.
+    #[serde(default = "one")]
+    pub validate_every: f64,
     /// Whether samples come in a new random order in each epoch.
     #[serde(default = "yes")]
     pub shuffle: bool,
     /// Which weights are the result.
     #[serde(default)]
     pub keep: Keep,
-    /// How often the run is saved, to be resumed from there.
+    /// How often the run is saved, to be resumed from there: `{ epochs = 1 }`, `{ steps = 500 }` or `{ minutes = 5 }`. It is always
+    /// saved at its end.
     #[serde(default)]
-    pub checkpoint: Checkpoint,
+    pub checkpoint: Every,
 }
 
 /// Which weights are the result.
@@ -117,26 +122,12 @@ pub enum Keep {
     Last,
 }
 
-/// How often a run is saved: `{ epochs = 1 }`, `{ steps = 500 }` or `{ minutes = 5 }`. It is always saved at its end.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Checkpoint {
-    /// After so many epochs.
-    Epochs(u64),
-    /// After so many steps.
-    Steps(u64),
-    /// After so many minutes.
-    Minutes(f64),
-}
-
-impl Default for Checkpoint {
-    fn default() -> Checkpoint {
-        Checkpoint::Minutes(1.0)
-    }
-}
-
 fn yes() -> bool {
     true
+}
+
+fn one() -> f64 {
+    1.0
 }
 
 fn batch_size() -> usize {

@@ -1,0 +1,114 @@
+//! `gradus describe`: layers with shapes, parameters and operations; memory and schedule of the compiled step.
+
+use super::RecipeArgs;
+use crate::failure::Result;
+use crate::materials::{self, Materials};
+use crate::session;
+use crate::{console, network};
+use clap::Args;
+use gradus_graph::{Engine, Request};
+
+/// Show the layers: output shapes, parameters, operations per sample; and the memory of the compiled step
+///
+/// Operations are those of one sample on its way forward: 2·m·n·k of a product, one for each element of an elementwise
+/// function or a sum's input, five for each element of a softmax.
+#[derive(Args, Debug)]
+pub struct Describe {
+    #[command(flatten)]
+    recipe: RecipeArgs,
+    /// Print the compiled step: kernels, shapes and bytes in the order they run
+    #[arg(long)]
+    plan: bool,
+    /// Print one object of JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Describe {
+    /// Runs the command.
+    pub(super) fn run(&self) -> Result<()> {
+        let (recipe, document) = self.recipe.load()?;
+        let materials = Materials::load(&recipe, &materials::locator(&self.recipe.recipe))?;
+        let model = network::build(&recipe, &document, materials.train.feature_shape())?;
+        let rows = network::layer_rows(&recipe, &model);
+        let trainer = session::trainer(&recipe, &model, &materials.train);
+        let step = trainer.step(&materials.train)?;
+        let mut engine: Engine<f32> = Engine::new(&step, Request::training(&["data_loss"]))?;
+        let batch = recipe.train.batch_size;
+        let plan = engine.describe(batch)?;
+        let (parameters, flops) = (model.parameters(), rows.iter().map(|row| row.flops).sum::<u64>());
+        let memory = memory(&plan);
+        if self.json {
+            let total: u64 = memory.iter().map(|(_, bytes)| bytes).sum();
+            return console::print_json(&serde_json::json!({
+                "name": recipe.name, "layers": rows, "parameters": parameters, "flops": flops, "batch_size": batch,
+                "memory": memory.iter().map(|(name, bytes)| ((*name).to_string(), (*bytes).into())).chain([("total".to_string(), total.into())])
+                    .collect::<serde_json::Map<String, serde_json::Value>>(),
+                "plan": if self.plan { Some(plan.lines().collect::<Vec<_>>()) } else { None },
+            }));
+        }
+        let mut table = vec![["layer", "kind", "output", "parameters", "FLOPs/sample"].map(String::from)];
+        let input = model.inputs().first().map(|input| input.shape.to_string()).unwrap_or_default();
+        table.push(["x".into(), "input".into(), input, "0".into(), "0".into()]);
+        for row in &rows {
+            let (parameters, flops) = (grouped(row.parameters), grouped(row.flops));
+            table.push([row.name.clone(), row.kind.clone(), row.output.clone(), parameters, flops]);
+        }
+        table.push(["total".into(), String::new(), String::new(), grouped(parameters as u64), grouped(flops)]);
+        let mut text = format!("{}\n\n{}\n", recipe.name, aligned(&table));
+        let parts: Vec<String> = memory.iter().map(|(name, bytes)| format!("{name} {}", size(*bytes))).collect();
+        let total = memory.iter().map(|(_, bytes)| bytes).sum();
+        text += &format!("a training step of batch size {batch} works in {}: {}\n", size(total), parts.join(", "));
+        if self.plan {
+            text += &format!("\n{plan}");
+        }
+        console::print(&text)
+    }
+}
+
+/// What the plan's last line says of the memory: parts with their bytes.
+fn memory(plan: &str) -> Vec<(&str, u64)> {
+    let last = plan.lines().last().unwrap_or_default();
+    last.split(", ")
+        .filter_map(|part| {
+            let mut words = part.split(' ');
+            Some((words.next()?, words.next()?.parse().ok()?))
+        })
+        .collect()
+}
+
+/// Columns; the last two to the right.
+fn aligned(rows: &[[String; 5]]) -> String {
+    let widths: Vec<usize> = (0..5).map(|c| rows.iter().map(|row| row[c].chars().count()).max().unwrap_or(0)).collect();
+    let mut text = String::new();
+    for row in rows {
+        let mut line = String::new();
+        for (c, (cell, &width)) in row.iter().zip(&widths).enumerate() {
+            line += &if c < 3 { format!("{cell:<width$}  ") } else { format!("{cell:>width$}  ") };
+        }
+        text += &format!("  {}\n", line.trim_end());
+    }
+    text
+}
+
+/// `109,386`
+fn grouped(n: u64) -> String {
+    let digits = n.to_string();
+    let mut text = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// `1.5 MiB`
+fn size(bytes: u64) -> String {
+    match bytes {
+        0..1024 => format!("{bytes} bytes"),
+        1024..1_048_576 => format!("{:.1} KiB", bytes as f64 / 1024.0),
+        _ => format!("{:.1} MiB", bytes as f64 / 1_048_576.0),
+    }
+}

@@ -1,0 +1,82 @@
+//! The commands, one file each.
+
+pub mod data;
+pub mod describe;
+pub mod evaluate;
+pub mod gradcheck;
+pub mod predict;
+pub mod render;
+pub mod train;
+
+use crate::failure::Result;
+use crate::recipe::{Document, Recipe};
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// Describe a network and its data in one short recipe; train it, judge it, use it.
+#[derive(Parser, Debug)]
+#[command(name = "gradus", version, arg_required_else_help = true, disable_help_subcommand = true)]
+#[command(after_help = "Exit codes: 0 done, 2 usage or recipe, 3 data or files, 4 diverged, 5 a check failed,\n\
+    130/143 interrupted or terminated with a checkpoint saved.\n\
+    GRADUS_DATA names the folder of data sets; NO_COLOR turns colours off; GRADUS_LOG=debug says more.")]
+pub struct Gradus {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    Train(train::Train),
+    Evaluate(evaluate::Evaluate),
+    Predict(predict::Predict),
+    Describe(describe::Describe),
+    Render(render::Render),
+    Gradcheck(gradcheck::Gradcheck),
+    Data(data::Data),
+}
+
+/// A recipe with options.
+#[derive(Args, Clone, Debug)]
+pub struct RecipeArgs {
+    /// The recipe, a TOML file
+    pub recipe: PathBuf,
+    /// Set a key of the recipe, as in --set train.epochs=3 or --set model.layers.1.dense.units=64
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+}
+
+impl RecipeArgs {
+    /// Reads the recipe.
+    ///
+    /// # Errors
+    /// Whatever is wrong with it.
+    pub fn load(&self) -> Result<(Recipe, Document)> {
+        Ok(Recipe::load(&self.recipe, &self.set)?)
+    }
+}
+
+impl Gradus {
+    /// Does what the command line says.
+    ///
+    /// # Errors
+    /// Whatever goes wrong; see [`Failure::code`](crate::failure::Failure::code) for the exit codes.
+    pub fn run(self) -> Result<()> {
+        start_log();
+        match self.command {
+            Command::Train(command) => command.run(),
+            Command::Evaluate(command) => command.run(),
+            Command::Predict(command) => command.run(),
+            Command::Describe(command) => command.run(),
+            Command::Render(command) => command.run(),
+            Command::Gradcheck(command) => command.run(),
+            Command::Data(command) => command.run(),
+        }
+    }
+}
+
+/// Log lines go to standard error: warnings, or what `GRADUS_LOG` asks for.
+fn start_log() {
+    let level = std::env::var("GRADUS_LOG").ok().and_then(|name| name.parse().ok()).unwrap_or(tracing::Level::WARN);
+    let log = tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).with_target(false).without_time();
+    log.with_ansi(false).init();
+}

@@ -1,0 +1,304 @@
+//! `gradus train`: from a recipe to a run folder.
+
+use crate::failure::{Failure, Result};
+use crate::materials::{self, Materials};
+use crate::progress::Progress;
+use crate::recipe::{self, Recipe};
+use crate::report::{page, terminal};
+use crate::run_folder::RunFolder;
+use crate::session::{self, Judgement};
+use crate::{console, network, results, signals};
+use clap::Args;
+use gradus_graph::Model;
+use gradus_kernels::Isa;
+use gradus_train::{
+    Checkpoints, Context, Epochs, Event, Flow, Interrupt, ModelFile, Outcome, Record, Signal, TrainError, write_history,
+};
+use serde_json::json;
+use std::path::{Path, PathBuf};
+
+/// Train the network of a recipe
+///
+/// The run folder gets the resolved recipe (recipe.toml), the history (history.jsonl), the best weights (best.safetensors),
+/// the checkpoint (last.safetensors) and a report (report.html).
+#[derive(Args, Debug)]
+pub struct Train {
+    /// The recipe, a TOML file
+    #[arg(required_unless_present = "resume", conflicts_with = "resume")]
+    recipe: Option<PathBuf>,
+    /// Set a key of the recipe, as in --set train.epochs=3 or --set model.layers.1.dense.units=64
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// The run folder; runs/NAME-1, runs/NAME-2, … where it is not given
+    #[arg(long, value_name = "DIR", conflicts_with = "resume")]
+    run_dir: Option<PathBuf>,
+    /// Replace a run that is in the run folder
+    #[arg(long)]
+    overwrite: bool,
+    /// Go on with an interrupted run, to the identical end
+    #[arg(long, value_name = "DIR")]
+    resume: Option<PathBuf>,
+    /// Use at most this many threads; the result does not depend on it
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
+    /// Use this instruction set (portable, avx2, avx512), to repeat the bits of another machine
+    #[arg(long, value_name = "NAME")]
+    isa: Option<String>,
+    /// Print one line of JSON for each epoch, and one at the end
+    #[arg(long)]
+    json: bool,
+    /// Print nothing but warnings and errors
+    #[arg(long, short)]
+    quiet: bool,
+}
+
+impl Train {
+    /// Runs the command.
+    pub(super) fn run(&self) -> Result<()> {
+        let isa = self.instruction_set()?;
+        let source = match (&self.resume, &self.recipe) {
+            (Some(folder), _) => RunFolder::open(folder)?.file("recipe.toml"),
+            (None, Some(recipe)) => recipe.clone(),
+            (None, None) => return Err(Failure::usage("there is no recipe", "give a recipe, such as recipes/digits.toml")),
+        };
+        let (recipe, document) = Recipe::load(&source, &self.set)?;
+        let locator = materials::locator(&source);
+        let materials = Materials::load(&recipe, &locator)?;
+        let model = network::build(&recipe, &document, materials.train.feature_shape())?;
+        let folder = match &self.resume {
+            Some(folder) => RunFolder::open(folder)?,
+            None => RunFolder::create(self.run_dir.as_deref(), &recipe.name, self.overwrite)?,
+        };
+        let resolved = materials::with_absolute_paths(&recipe, &locator);
+        if self.resume.is_none() {
+            folder.write("recipe.toml", &recipe::render(&resolved))?;
+        }
+        let run = Run { options: self, isa, recipe: &recipe, resolved: &resolved, materials: &materials, model: &model };
+        run.go(folder)
+    }
+
+    fn instruction_set(&self) -> Result<Isa> {
+        if self.threads == Some(0) {
+            return Err(Failure::usage("--threads is 0, but must be at least 1", "leave it out to use every core"));
+        }
+        let Some(name) = &self.isa else { return Ok(Isa::detect()) };
+        let isa: Isa = name.parse().map_err(|e| Failure::usage(format!("{e}"), "leave it out for the best"))?;
+        if !isa.is_available() {
+            let known = Isa::available().iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+            return Err(Failure::usage(format!("this processor has no {isa}"), format!("it has: {known}")));
+        }
+        Ok(isa)
+    }
+}
+
+/// One run of the command.
+struct Run<'a> {
+    options: &'a Train,
+    isa: Isa,
+    recipe: &'a Recipe,
+    /// The recipe as the run folder keeps it.
+    resolved: &'a Recipe,
+    materials: &'a Materials,
+    model: &'a Model,
+}
+
+impl Run<'_> {
+    fn go(&self, folder: RunFolder) -> Result<()> {
+        let interrupt = Interrupt::new();
+        signals::listen(&interrupt);
+        let texts = session::texts(self.recipe, &self.materials.schema, &self.materials.transforms)?;
+        let factor = session::common_factor(&self.materials.transforms, self.materials.train.target());
+        let quiet = self.options.quiet || self.options.json;
+        let mut watcher = Watcher {
+            run: self,
+            folder: &folder,
+            texts: &texts,
+            interrupt: interrupt.clone(),
+            progress: (!quiet || console::watched() && !self.options.quiet).then(|| Progress::new(self.recipe.train.epochs, factor)),
+            history: vec![],
+            warned: 0,
+            closed: false,
+        };
+        let mut checkpoints = Checkpoints::new(folder.file("last.safetensors")).every(self.recipe.train.checkpoint);
+        for (key, text) in &texts {
+            checkpoints = checkpoints.with(*key, text);
+        }
+        let watch = |event: Event, context: &mut Context<'_>| watcher.on(event, context);
+        let mut trainer = self.trainer().interrupt(interrupt.clone()).checkpoints(checkpoints).callback(watch);
+        if self.options.resume.is_some() {
+            trainer = trainer.resume(folder.file("last.safetensors"));
+        }
+        let result = trainer.fit(&self.materials.train, self.materials.valid.as_ref(), Epochs(self.recipe.train.epochs));
+        drop(trainer);
+        let (closed, history) = (watcher.closed, std::mem::take(&mut watcher.history));
+        let outcome = match result {
+            Ok(outcome) => outcome,
+            Err(error) => {
+                let begun = !history.is_empty() || folder.file("last.safetensors").exists();
+                if begun {
+                    write_history(&folder.file("history.jsonl"), &history)?;
+                } else if self.options.resume.is_none() {
+                    folder.discard();
+                }
+                return Err(error.into());
+            }
+        };
+        self.finish(&folder, &outcome, interrupt.requested(), closed)
+    }
+
+    fn trainer<'t>(&self) -> gradus_train::Trainer<'t> {
+        let trainer = session::trainer(self.recipe, self.model, &self.materials.train).isa(self.isa);
+        match self.options.threads {
+            Some(threads) => trainer.threads(threads),
+            None => trainer,
+        }
+    }
+
+    /// Writes what the run leaves behind, and says how it went.
+    fn finish(&self, folder: &RunFolder, outcome: &Outcome, signal: Option<Signal>, closed: bool) -> Result<()> {
+        let texts = session::texts(self.recipe, &self.materials.schema, &self.materials.transforms)?;
+        write_history(&folder.file("history.jsonl"), &outcome.history)?;
+        write_model(&folder.file("best.safetensors"), &outcome.state, &texts)?;
+        if closed {
+            return Err(Failure::ClosedOutput);
+        }
+        let interrupted = outcome.stopped_by == "interrupted";
+        let mut trainer = self.trainer();
+        let mut judgements: Vec<Judgement> = vec![];
+        let parts = [("train", None), ("valid", self.materials.valid.as_ref()), ("test", self.materials.test.as_ref())];
+        for (name, data) in parts {
+            let data = match (name, data) {
+                ("train", _) if self.materials.valid.is_none() && self.materials.test.is_none() => Some(&*self.materials.train),
+                (_, data) => data.filter(|_| name != "test" || !interrupted),
+            };
+            if let Some(data) = data {
+                judgements.push(session::judge(&mut trainer, &outcome.state, data, &self.materials.transforms, name)?);
+            }
+        }
+        let report = results::report(
+            self.resolved,
+            self.model,
+            self.materials,
+            outcome,
+            &judgements,
+            &trainer,
+            self.environment(outcome),
+        )?;
+        folder.write("report.html", &page(&report))?;
+        let path = folder.path().display().to_string();
+        if self.options.json {
+            console::print_json(&done(outcome, &judgements, &path))?;
+        } else if !self.options.quiet && !interrupted {
+            let text = terminal::summary(&report, console::width());
+            console::print(&format!("\n{text}  report: {path}/report.html\n"))?;
+        }
+        if interrupted {
+            if !self.options.quiet {
+                console::say(&format!("interrupted and saved; go on with: gradus train --resume {path}\n"));
+            }
+            return Err(Failure::Interrupted(if signal == Some(Signal::Terminate) { 143 } else { 130 }));
+        }
+        Ok(())
+    }
+
+    fn environment(&self, outcome: &Outcome) -> Vec<(String, String)> {
+        let threads = self.options.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+        let mut pairs = vec![
+            ("Gradus", env!("CARGO_PKG_VERSION").to_string()),
+            ("Machine", format!("{} {}", std::env::consts::OS, std::env::consts::ARCH)),
+            ("Instruction set", self.isa.to_string()),
+            ("Threads", threads.to_string()),
+            ("Training data (SHA-256)", self.materials.train.fingerprint()),
+        ];
+        pairs.extend(outcome.warnings.iter().map(|warning| ("Warning", warning.clone())));
+        pairs.into_iter().map(|(name, value)| (name.to_string(), value)).collect()
+    }
+}
+
+/// The last line of JSON.
+fn done(outcome: &Outcome, judgements: &[Judgement], run_dir: &str) -> serde_json::Value {
+    let best = outcome.best.as_ref().map(|best| {
+        json!({ "monitor": best.monitor, "value": console::number(best.value), "epoch": best.epoch, "step": best.step })
+    });
+    let mut value = json!({
+        "event": "done", "epochs": outcome.epochs, "steps": outcome.steps, "stopped_by": outcome.stopped_by, "best": best,
+    });
+    if let Some(object) = value.as_object_mut() {
+        for judgement in judgements {
+            object.insert(judgement.split.clone(), judgement.json());
+        }
+        object.insert("seconds".into(), console::number(outcome.seconds));
+        object.insert("run_dir".into(), run_dir.into());
+    }
+    value
+}
+
+fn write_model(path: &Path, state: &gradus_graph::State<f32>, texts: &[(&str, String)]) -> std::result::Result<(), TrainError> {
+    let mut file = ModelFile::new(state)?;
+    for (key, text) in texts {
+        file = file.with(*key, text);
+    }
+    file.write(path)
+}
+
+/// Shows and writes down what happens during a run.
+struct Watcher<'a> {
+    run: &'a Run<'a>,
+    folder: &'a RunFolder,
+    texts: &'a [(&'static str, String)],
+    interrupt: Interrupt,
+    progress: Option<Progress>,
+    history: Vec<Record>,
+    warned: usize,
+    /// Nobody reads our output any more.
+    closed: bool,
+}
+
+impl Watcher<'_> {
+    fn on(&mut self, event: Event, context: &mut Context<'_>) -> gradus_train::Result<Flow> {
+        for warning in &context.warnings[self.warned.min(context.warnings.len())..] {
+            tracing::warn!("{warning}");
+        }
+        self.warned = context.warnings.len();
+        match event {
+            Event::Start => self.history = context.history.to_vec(),
+            Event::Steps => self.progress.iter_mut().for_each(|progress| progress.steps(context)),
+            Event::Record { epoch_end } => {
+                if let Some(record) = context.history.last() {
+                    self.history.push(record.clone());
+                    self.print(record, epoch_end);
+                }
+                self.progress.iter_mut().for_each(|progress| progress.record(context, epoch_end));
+            }
+            Event::Checkpoint => {
+                write_history(&self.folder.file("history.jsonl"), context.history)?;
+                if let Some(best) = context.best_state {
+                    write_model(&self.folder.file("best.safetensors"), best, self.texts)?;
+                }
+            }
+            Event::End => self.progress.iter_mut().for_each(|progress| progress.end(context)),
+            _ => {}
+        }
+        Ok(Flow::Continue)
+    }
+
+    /// A record as a line of JSON. If nobody reads it, the run is saved and ends.
+    fn print(&mut self, record: &Record, epoch_end: bool) {
+        if !self.run.options.json || self.closed {
+            return;
+        }
+        let (materials, transforms) = (self.run.materials, &self.run.materials.transforms);
+        let scores = |scores| session::record_json(scores, transforms, materials);
+        let mut value = json!({
+            "event": if epoch_end { "epoch" } else { "check" }, "epoch": record.epoch, "step": record.step,
+            "train": scores(&record.train), "lr": console::number(record.lr), "seconds": console::number(record.seconds),
+        });
+        if let (Some(valid), Some(object)) = (&record.valid, value.as_object_mut()) {
+            object.insert("valid".into(), scores(valid));
+        }
+        if console::print_json(&value).is_err() {
+            self.closed = true;
+            self.interrupt.request(Signal::Interrupt);
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! The data of a recipe: read, split, checked and transformed.
+
+use crate::failure::{Failure, Result};
+use crate::recipe::{Part, Recipe};
+use gradus_data::{Dataset, FittedPipeline, Locator, Schema, Source, check, hold_out};
+use std::path::Path;
+use std::sync::Arc;
+
+/// All that a recipe learns from, ready for training.
+pub struct Materials {
+    /// To train on.
+    pub train: Arc<Dataset>,
+    /// To watch the training with.
+    pub valid: Option<Dataset>,
+    /// To judge the result with.
+    pub test: Option<Dataset>,
+    /// How other data are read alike.
+    pub schema: Schema,
+    /// How other data are transformed alike.
+    pub transforms: FittedPipeline,
+}
+
+/// Where a recipe's files are looked for.
+pub fn locator(recipe: &Path) -> Locator {
+    Locator::from_env(recipe.parent())
+}
+
+impl Materials {
+    /// Reads, splits, checks and transforms.
+    ///
+    /// # Errors
+    /// Whatever is wrong with the data.
+    pub fn load(recipe: &Recipe, locator: &Locator) -> Result<Materials> {
+        let data = &recipe.data;
+        let whole = data.train.read(locator)?;
+        let schema = whole.schema();
+        let mut held = vec![];
+        for part in [&data.test, &data.valid] {
+            if let Some(Part::Held(holdout)) = part {
+                held.push(holdout.clone());
+            }
+        }
+        let (train, mut parts) = match held.is_empty() {
+            true => (whole, vec![]),
+            false => hold_out(&whole, &held, recipe.seed)?,
+        };
+        let mut part = |part: &Option<Part>, name: &str| -> Result<Option<Dataset>> {
+            Ok(match part {
+                None => None,
+                Some(Part::Held(_)) => Some(parts.remove(0)),
+                Some(Part::Source(source)) => {
+                    let data = source.read_like(locator, &schema)?;
+                    check::check_part(&data, name)?;
+                    Some(data)
+                }
+            })
+        };
+        let (test, valid) = (part(&data.test, "test")?, part(&data.valid, "validation")?);
+        check::check_part(&train, "training")?;
+        let (transforms, train) = data.transforms.fit_apply(train)?;
+        let apply = |data: Option<Dataset>| data.map(|data| transforms.apply(data)).transpose();
+        let (valid, test) = (apply(valid)?, apply(test)?);
+        Ok(Materials { train: Arc::new(train), valid, test, schema, transforms })
+    }
+
+    /// One part by its name.
+    ///
+    /// # Errors
+    /// A part that the recipe does not have.
+    pub fn part(&self, name: &str) -> Result<&Dataset> {
+        let part = match name {
+            "train" => Some(&*self.train),
+            "valid" => self.valid.as_ref(),
+            _ => self.test.as_ref(),
+        };
+        part.ok_or_else(|| {
+            let help = format!("add `{name}` to its [data], for example {name} = {{ fraction = 0.1 }}");
+            Failure::usage(format!("the recipe has no {name} data"), help)
+        })
+    }
+}
+
+/// The recipe with every path that was found made absolute, so that it means the same files from any folder.
+pub fn with_absolute_paths(recipe: &Recipe, locator: &Locator) -> Recipe {
+    let mut recipe = recipe.clone();
+    let place = |path: &mut String| {
+        if let Ok(found) = locator.find(path).and_then(|found| Ok(std::path::absolute(&found).unwrap_or(found))) {
+            if path != "-" {
+                *path = found.display().to_string();
+            }
+        }
+    };
+    let mut sources = vec![&mut recipe.data.train];
+    for part in [&mut recipe.data.valid, &mut recipe.data.test] {
+        if let Some(Part::Source(source)) = part {
+            sources.push(source);
+        }
+    }
+    for source in sources {
+        match source {
+            Source::Idx(idx) => [Some(&mut idx.images), idx.labels.as_mut()].into_iter().flatten().for_each(place),
+            Source::Npy(npy) => [Some(&mut npy.data), npy.label.as_mut()].into_iter().flatten().for_each(place),
+            Source::Npz(npz) => place(&mut npz.path),
+            Source::Csv(csv) => place(&mut csv.path),
+            Source::Embedded(_) => {}
+        }
+    }
+    recipe
+}
