@@ -197,6 +197,19 @@ fn gradients_that_overflow_while_the_loss_does_not_are_found() {
     assert!(text.contains("`root/w`"), "{text}");
 }
 
+#[test]
+fn large_states_are_diagnosed_without_a_copy() {
+    let model = regression(|x| x.layer(Dense::new(1_100_000)).mean(-1));
+    let result = Trainer::new(&model)
+        .loss("y", Mse::default())
+        .optimizer(Sgd { lr: 1e12, ..Sgd::default() })
+        .batch_size(2)
+        .fit(line(), None, Epochs(2));
+    let text = message(result);
+    assert!(text.starts_with("training diverged in step "), "{text}");
+    assert!(text.contains("first bad tensor is `"), "{text}");
+}
+
 trait SubRoot {
     fn sub_root(&self) -> Node;
 }

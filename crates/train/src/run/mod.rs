@@ -1,20 +1,21 @@
 //! One run of the trainer: the loop, and what is done where it is cut.
 
+mod setup;
+
 use crate::callback::{Context, Event, Flow};
-use crate::checkpoint::{self, Best, Checkpoint, Every, Progress, Settings};
+use crate::checkpoint::{self, Best, Every, Progress, Settings};
 use crate::diagnose::{self, Watchdog};
-use crate::error::{Result, TrainError, list};
+use crate::error::{Result, TrainError};
 use crate::evaluate::Examiner;
 use crate::history::{Record, Scores, direction};
-use crate::objective::{Objective, fingerprint, from_sum, sum_of};
+use crate::objective::{from_sum, sum_of};
 use crate::schedule::{Pace, Schedule};
 use crate::stops::{AnyStop, Check};
-use crate::trainer::{Keep, Outcome, Trainer};
+use crate::trainer::{Outcome, Trainer};
 use gradus_data::Dataset;
 use gradus_data::loader::{Chunk, Loader, LoaderMode, LoaderOptions};
-use gradus_graph::{Engine, Model, Request, RunError, State};
+use gradus_graph::{Engine, Model, RunError, State};
 use gradus_kernels::Pool;
-use gradus_metrics::Evaluator;
 use gradus_nn::optimizers::Optimizer as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -51,131 +52,7 @@ struct Ending {
     watch: Option<(String, u64)>,
 }
 
-impl<'t, 'a, 'v> Run<'t, 'a, 'v> {
-    /// Checks everything, and makes or restores the state.
-    pub(crate) fn new(
-        trainer: &'t mut Trainer<'a>,
-        train: Arc<Dataset>,
-        valid: Option<&'v Dataset>,
-        until: AnyStop,
-    ) -> Result<Run<'t, 'a, 'v>> {
-        gradus_data::check::check_training(&train, trainer.batch_size)?;
-        let objective = &trainer.objective;
-        let step = objective.step(&train)?;
-        objective.check(&step, &train, "training")?;
-        for head in &objective.heads {
-            // Refuses metrics of another kind of task.
-            Evaluator::new(objective.task(&step, head), &head.metrics)?;
-        }
-        if let Some(valid) = valid {
-            gradus_data::check::check_part(valid, "validation")?;
-            objective.check(&step, valid, "validation")?;
-            if valid.classes() != train.classes() {
-                return Err(TrainError::Fit {
-                    what: "the validation data have other classes than the training data".into(),
-                    expected: list(train.classes().unwrap_or_default()),
-                    received: list(valid.classes().unwrap_or_default()),
-                    help: "read both with the same list of classes".into(),
-                });
-            }
-        }
-        let options = LoaderOptions { mode: LoaderMode::Inline, ..loader_options(trainer) };
-        // Hashing large data takes a while: only where a checkpoint needs it.
-        let keeps = trainer.checkpoints.is_some() || trainer.resume.is_some();
-        let fingerprints = match keeps {
-            true => (train.fingerprint(), valid.map(Dataset::fingerprint)),
-            false => Default::default(),
-        };
-        let per_epoch = Loader::new(train.clone(), options)?.steps_per_epoch() as u64;
-
-        let stops = endings(trainer, until, valid.is_some(), per_epoch)?;
-        let positive = trainer.validate_every > 0.0 && trainer.validate_every.is_finite();
-        if !positive {
-            let (option, received) = ("validate_every", trainer.validate_every.to_string());
-            return Err(TrainError::Option { option, received, expected: "epochs, above 0".into() });
-        }
-        if let Some(checkpoints) = &trainer.checkpoints {
-            checkpoints.every.check()?;
-        }
-        let schedule = Schedule {
-            steps_per_epoch: per_epoch,
-            record: Schedule::interval(trainer.validate_every, per_epoch),
-            checks: stops.iter().filter_map(|e| e.watch.as_ref().map(|w| w.1)).collect(),
-            last: stops.iter().filter_map(|e| e.stop.last_step(per_epoch)).min(),
-            checkpoint: trainer.checkpoints.as_ref().and_then(|c| Schedule::checkpoint(c.every, per_epoch)),
-        };
-        let monitor = match &trainer.keep {
-            Keep::Last => None,
-            Keep::Best => Some(default_monitor(valid.is_some())),
-            Keep::BestOf(name) => Some(watched(objective, "best", name, valid.is_some())?),
-        };
-        let settings = Settings {
-            seed: trainer.seed,
-            batch_size: trainer.batch_size,
-            shuffle: trainer.shuffle,
-            validate_every: trainer.validate_every,
-            best: monitor.clone().unwrap_or_else(|| "none".into()),
-            train: fingerprints.0,
-            valid: fingerprints.1,
-            step: fingerprint(&step),
-        };
-
-        let mut sums = vec!["data_loss".to_string()];
-        for head in &objective.heads {
-            for name in head.metrics.iter().filter_map(|&m| sum_of(m)).flat_map(|name| [name, "count"]) {
-                let full = format!("{}/{name}", head.output);
-                if !sums.contains(&full) {
-                    sums.push(full);
-                }
-            }
-        }
-        let names: Vec<&str> = sums.iter().map(String::as_str).collect();
-        let request = Request { isa: trainer.isa, threads: trainer.threads, ..Request::training(&names) };
-        let engine = Engine::new(&step, request)?;
-        let examiner = valid
-            .map(|valid| {
-                Examiner::new(objective, &step, valid, trainer.batch_size, false, trainer.isa, trainer.threads)
-            })
-            .transpose()?;
-
-        let mut state = State::new(&step, trainer.seed);
-        let mut progress = Progress { seed: trainer.seed, ..Progress::default() };
-        let mut best_state = None;
-        if let Some(initial) = &trainer.initial {
-            state.copy_from(initial);
-        }
-        if let Some(path) = &trainer.resume {
-            let checkpoint = Checkpoint::read(path)?;
-            checkpoint.check(&state, &settings)?;
-            checkpoint.restore(&mut state);
-            best_state = checkpoint.best(&state);
-            progress = checkpoint.progress;
-        }
-        let now = Instant::now();
-        Ok(Run {
-            stops,
-            schedule,
-            settings,
-            is_target: Objective::is_target(&step),
-            sums,
-            engine,
-            state,
-            best_state,
-            monitor,
-            earlier: progress.seconds,
-            progress,
-            train,
-            examiner,
-            pool: Pool::new(trainer.threads),
-            watchdog: Watchdog::new(),
-            clock: now,
-            saved: now,
-            saved_once: trainer.resume.is_some(),
-            step,
-            trainer,
-        })
-    }
-
+impl Run<'_, '_, '_> {
     /// The loop.
     pub(crate) fn go(mut self) -> Result<Outcome> {
         if self.state.step == 0 {
@@ -483,40 +360,6 @@ impl<'t, 'a, 'v> Run<'t, 'a, 'v> {
         };
         replay.find(&self.watchdog, &self.state, loss, &kept).unwrap_or_else(|error| error)
     }
-}
-
-/// All stops with what they watch.
-fn endings(trainer: &Trainer<'_>, until: AnyStop, valid: bool, per_epoch: u64) -> Result<Vec<Ending>> {
-    let mut endings = vec![];
-    for stop in trainer.stops.iter().cloned().chain([until]) {
-        stop.check()?;
-        let watch = match stop.watch() {
-            None => None,
-            Some(watch) => {
-                let monitor = match watch.monitor {
-                    None => default_monitor(valid),
-                    Some(name) => watched(&trainer.objective, stop.key(), name, valid)?,
-                };
-                Some((monitor, Schedule::interval(watch.check_every, per_epoch)))
-            }
-        };
-        endings.push(Ending { stop, watch });
-    }
-    Ok(endings)
-}
-
-fn default_monitor(valid: bool) -> String {
-    if valid { "valid/loss".into() } else { "train/loss".into() }
-}
-
-/// A monitor that the run has.
-fn watched(objective: &Objective, by: &str, name: &str, valid: bool) -> Result<String> {
-    let known = objective.monitors(valid);
-    let monitor = objective.monitor(name);
-    if known.contains(&monitor) {
-        return Ok(monitor);
-    }
-    Err(TrainError::Monitor { by: by.into(), monitor: name.into(), known: list(known) })
 }
 
 fn check_key(monitor: &str, interval: u64) -> String {
