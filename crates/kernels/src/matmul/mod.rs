@@ -6,16 +6,16 @@
 
 mod epilogue;
 mod micro;
+mod run;
 
 use crate::context::{Context, Part, Place, Slot};
-use crate::copy::{row_copy, transpose};
 use crate::instr::{Factor, Loc, Map, MatMul, Operand, Space};
 use crate::map::MapPlan;
-use crate::simd::{Kernel, Simd, entry};
+use crate::simd::entry;
 use crate::{Isa, Real};
-use epilogue::{Matrix, Simple, recognise};
-use micro::{Family, Finish, Strip, Tile};
-use std::marker::PhantomData;
+use epilogue::{Simple, recognise};
+use micro::{Family, Finish, Strip};
+use run::{RunMatMul, RunTile};
 
 /// Floating-point operations that a part is worth.
 const PART: usize = 1 << 20;
@@ -164,59 +164,6 @@ impl<T: Real> MatMulPlan<T> {
         unsafe { (self.run)(self, context, part) }
     }
 
-    /// Transposes columns `j .. j + width` of the right factor into scratch memory.
-    #[inline(always)]
-    unsafe fn pack<S: Simd<T = T>>(&self, y: *mut T, b: *const T, j: usize, width: usize) {
-        // SAFETY: the caller's.
-        unsafe {
-            let row = self.packed_row();
-            let x = b.add(j * self.b.col);
-            if self.b.col == 1 {
-                for k in 0..self.k {
-                    row_copy::<S>(y.add(k * row), x.add(k * self.b.row), width);
-                }
-            } else if self.b.row == 1 {
-                transpose::<S>(y, row, x, self.b.col, self.k, width);
-            } else {
-                for k in 0..self.k {
-                    for j in 0..width {
-                        *y.add(k * row + j) = *x.add(k * self.b.row + j * self.b.col);
-                    }
-                }
-            }
-        }
-    }
-
-    /// Computes a block of the result whose upper left corner is given.
-    #[inline(always)]
-    unsafe fn columns(&self, mut tile: Tile<T>, finish: &Finish<T>, rows: usize, cols: usize) {
-        // SAFETY: the caller's.
-        unsafe {
-            let mut shape = self.shapes.as_ptr();
-            while (*shape).rows != rows || (*shape).cols != cols {
-                shape = shape.add(1);
-            }
-            for strip in &(*shape).strips {
-                let mut t = tile;
-                for i in 0..strip.count {
-                    let tall = i < strip.taller;
-                    let (run, height) = if tall { (strip.tall, strip.height + 1) } else { (strip.short, strip.height) };
-                    run(&t, finish, strip.width);
-                    if i + 1 < strip.count {
-                        t.a = t.a.wrapping_add(height * t.a_row);
-                        t.y = t.y.wrapping_add(height * t.y_row);
-                        t.add = further(t.add, height * t.add_row);
-                        t.gate = further(t.gate, height * t.gate_row);
-                    }
-                }
-                tile.b = tile.b.wrapping_add(strip.width);
-                tile.y = tile.y.wrapping_add(strip.width);
-                tile.add = further(tile.add, strip.width);
-                tile.gate = further(tile.gate, strip.width);
-            }
-        }
-    }
-
     /// Takes the short way if the result is one tile.
     fn with_small(mut self, isa: Isa) -> MatMulPlan<T> {
         let Ending::Simple(simple) = &self.ending else { return self };
@@ -290,214 +237,6 @@ struct Shape<T> {
 /// compete for few places in the caches.
 fn is_scattered(row: usize, m: usize, k: usize) -> bool {
     row >= 2048 && m >= 48 && k >= 256
-}
-
-/// A null pointer stays null.
-#[inline(always)]
-fn further<T>(p: *const T, n: usize) -> *const T {
-    if p.is_null() { p } else { p.wrapping_add(n) }
-}
-
-struct RunMatMul<T>(PhantomData<T>);
-
-impl<T: Real> Kernel<T> for RunMatMul<T> {
-    type A = MatMulPlan<T>;
-    type B = Context<T>;
-
-    #[inline(always)]
-    unsafe fn run<S: Simd<T = T>>(plan: *const MatMulPlan<T>, context: *const Context<T>, part: usize) {
-        // SAFETY: the caller's.
-        unsafe {
-            let (p, context) = (&*plan, &*context);
-            let (rest, col_part) = (part / p.col_parts, part % p.col_parts);
-            let (batch_part, row_part) = (rest / p.row_parts, rest % p.row_parts);
-            let rows = row_part * p.rows_per_part..((row_part + 1) * p.rows_per_part).min(p.m);
-            let cols = col_part * p.cols_per_part..((col_part + 1) * p.cols_per_part).min(p.n);
-            let first = batch_part * p.batches_per_part;
-            for batch in first..(first + p.batches_per_part).min(p.batches) {
-                let a = context.at(p.a.place).add(batch * p.a.batch + rows.start * p.a.row);
-                let b = context.at(p.b.place).add(batch * p.b.batch);
-                match &p.ending {
-                    Ending::Simple(simple) => p.simple::<S>(context, simple, a, b, batch, rows.clone(), cols.clone()),
-                    Ending::Map(map) => p.blocks::<S>(context, map, a, b, batch, rows.clone()),
-                }
-            }
-        }
-    }
-}
-
-/// A product of one tile with nothing after it but a constant factor, a sum, a rectifier.
-struct RunTile<T>(PhantomData<T>);
-
-impl<T: Real> Kernel<T> for RunTile<T> {
-    type A = MatMulPlan<T>;
-    type B = Context<T>;
-
-    #[inline(always)]
-    unsafe fn run<S: Simd<T = T>>(plan: *const MatMulPlan<T>, context: *const Context<T>, _: usize) {
-        // SAFETY: the caller's.
-        unsafe {
-            let (p, context) = (&*plan, &*context);
-            let (strip, small) = (&p.shapes.get_unchecked(0).strips, p.small.as_ref().unwrap_unchecked());
-            let strip = strip.get_unchecked(0);
-            let tile = Tile {
-                a: context.at(p.a.place),
-                a_row: p.a.row,
-                a_col: p.a.col,
-                b: context.at(p.b.place),
-                b_row: p.b.row,
-                k: p.k,
-                y: context.at(small.y),
-                y_row: p.n,
-                add: match small.add {
-                    Some(place) => context.at(place),
-                    None => std::ptr::null(),
-                },
-                add_row: small.add_row,
-                gate: std::ptr::null(),
-                gate_row: 0,
-            };
-            (strip.short)(&tile, &small.finish, strip.width);
-        }
-    }
-}
-
-impl<T: Real> MatMulPlan<T> {
-    #[inline(always)]
-    unsafe fn simple<S: Simd<T = T>>(
-        &self,
-        context: &Context<T>,
-        simple: &Simple,
-        a: *const T,
-        b: *const T,
-        batch: usize,
-        rows: std::ops::Range<usize>,
-        cols: std::ops::Range<usize>,
-    ) {
-        // SAFETY: the caller's.
-        unsafe {
-            let place = |x: &Option<Matrix>| match x {
-                Some(x) => {
-                    (context.at(x.place).add(batch * x.batch + rows.start * x.row + cols.start).cast_const(), x.row)
-                }
-                None => (std::ptr::null(), 0),
-            };
-            let gate = simple.gate;
-            let scale = match simple.scale.1 {
-                Some(place) => T::from_f64(simple.scale.0) * *context.at(place),
-                None => T::from_f64(simple.scale.0),
-            };
-            let finish = Finish {
-                scale,
-                scaled: simple.scale != (1.0, None),
-                relu: simple.relu,
-                above: T::from_f64(gate.map_or(1.0, |g| g.above)),
-                below: T::from_f64(gate.map_or(0.0, |g| g.below)),
-                select: gate.is_some_and(|g| g.select),
-            };
-            let (add, add_row) = place(&simple.add);
-            let (gate, gate_row) = place(&gate.map(|g| g.on));
-            let tile = Tile {
-                a,
-                a_row: self.a.row,
-                a_col: self.a.col,
-                b: b.wrapping_add(cols.start),
-                b_row: self.b.row,
-                k: self.k,
-                y: context.at(simple.y).add((batch * self.m + rows.start) * self.n + cols.start),
-                y_row: self.n,
-                add,
-                add_row,
-                gate,
-                gate_row,
-            };
-            if !self.pack {
-                self.columns(tile, &finish, rows.len(), cols.len());
-                return;
-            }
-            let mut j = 0;
-            while j < cols.len() {
-                let width = self.segment.min(cols.len() - j);
-                self.pack::<S>(context.scratch, b, cols.start + j, width);
-                let tile = Tile {
-                    b: context.scratch,
-                    b_row: self.packed_row(),
-                    y: tile.y.add(j),
-                    add: further(tile.add, j),
-                    gate: further(tile.gate, j),
-                    ..tile
-                };
-                self.columns(tile, &finish, rows.len(), width);
-                j += width;
-            }
-        }
-    }
-
-    #[inline(always)]
-    unsafe fn blocks<S: Simd<T = T>>(
-        &self,
-        context: &Context<T>,
-        map: &MapPlan<T>,
-        a: *const T,
-        b: *const T,
-        batch: usize,
-        rows: std::ops::Range<usize>,
-    ) {
-        // SAFETY: the caller's.
-        unsafe {
-            let one = T::from_f64(1.0);
-            let finish = Finish { scale: one, scaled: false, relu: false, above: one, below: one, select: false };
-            let block = context.scratch.add(map.scratch().next_multiple_of(16));
-            let packed = block.add((self.block_rows * self.segment).next_multiple_of(16));
-            let slots = map.begin_block(context);
-            let mut j = 0;
-            while j < self.n {
-                let width = self.segment.min(self.n - j);
-                let (b, b_row) = if self.pack {
-                    self.pack::<S>(packed, b, j, width);
-                    (packed.cast_const(), self.packed_row())
-                } else {
-                    (b.wrapping_add(j), self.b.row)
-                };
-                let mut i = rows.start;
-                while i < rows.end {
-                    let height = self.block_rows.min(rows.end - i);
-                    let tile = Tile {
-                        a: a.wrapping_add((i - rows.start) * self.a.row),
-                        a_row: self.a.row,
-                        a_col: self.a.col,
-                        b,
-                        b_row,
-                        k: self.k,
-                        y: block,
-                        y_row: width,
-                        add: std::ptr::null(),
-                        add_row: 0,
-                        gate: std::ptr::null(),
-                        gate_row: 0,
-                    };
-                    self.columns(tile, &finish, height, width);
-                    if map.block_shape().is_ok() {
-                        // One tile of the map is the whole block.
-                        map.run_block(
-                            context,
-                            slots,
-                            block,
-                            batch * self.m.div_ceil(self.block_rows) + i / self.block_rows,
-                        );
-                    } else {
-                        let segments = self.n.div_ceil(self.segment);
-                        for row in 0..height {
-                            let tile = (batch * self.m + i + row) * segments + j / self.segment;
-                            map.run_block(context, slots, block.add(row * width), tile);
-                        }
-                    }
-                    i += height;
-                }
-                j += width;
-            }
-        }
-    }
 }
 
 /// The epilogue as a map over `[batch, m, n]` whose first operand is the sums.
