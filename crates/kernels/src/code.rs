@@ -84,6 +84,60 @@ pub struct Code<T> {
     _constants: Vec<(u64, Buffer<T>)>,
 }
 
+/// The work of [`Code`] for one element type, compiled in this crate once and not again in every crate that uses it.
+pub trait Compiled: Sized {
+    /// [`Code::new`].
+    fn prepare(
+        instrs: Vec<Instr<Self>>,
+        sizes: Sizes,
+        scalars: Vec<Loc>,
+        isa: Isa,
+        threads: usize,
+    ) -> Result<Code<Self>, CodeError>;
+
+    /// [`Code::run`].
+    fn walk(
+        code: &mut Code<Self>,
+        memory: Bindings<'_, Self>,
+        seed: u64,
+        first_step: u64,
+        steps: usize,
+        sums: &mut [f64],
+        pool: &Pool,
+    ) -> Result<(), Tripped>;
+}
+
+macro_rules! compile {
+    ($($T:ty),*) => { $(
+        impl Compiled for $T {
+            #[inline(never)]
+            fn prepare(
+                instrs: Vec<Instr<$T>>,
+                sizes: Sizes,
+                scalars: Vec<Loc>,
+                isa: Isa,
+                threads: usize,
+            ) -> Result<Code<$T>, CodeError> {
+                Code::prepared(instrs, sizes, scalars, isa, threads)
+            }
+
+            #[inline(never)]
+            fn walk(
+                code: &mut Code<$T>,
+                memory: Bindings<'_, $T>,
+                seed: u64,
+                first_step: u64,
+                steps: usize,
+                sums: &mut [f64],
+                pool: &Pool,
+            ) -> Result<(), Tripped> {
+                code.walked(memory, seed, first_step, steps, sums, pool)
+            }
+        }
+    )* };
+}
+compile!(f32, f64);
+
 /// What one thread writes to.
 struct Thread<T> {
     slots: Vec<Slot<T>>,
@@ -108,6 +162,17 @@ impl<T: Real> Code<T> {
     /// # Panics
     /// If this processor lacks the instruction set ([`Isa::is_available`]).
     pub fn new(
+        instrs: Vec<Instr<T>>,
+        sizes: Sizes,
+        scalars: Vec<Loc>,
+        isa: Isa,
+        threads: usize,
+    ) -> Result<Code<T>, CodeError> {
+        T::prepare(instrs, sizes, scalars, isa, threads)
+    }
+
+    #[inline(always)]
+    fn prepared(
         instrs: Vec<Instr<T>>,
         sizes: Sizes,
         scalars: Vec<Loc>,
@@ -198,6 +263,19 @@ impl<T: Real> Code<T> {
     /// # Panics
     /// If the memory is smaller than [`Sizes`] says, or a user's function panics.
     pub fn run(
+        &mut self,
+        memory: Bindings<'_, T>,
+        seed: u64,
+        first_step: u64,
+        steps: usize,
+        sums: &mut [f64],
+        pool: &Pool,
+    ) -> Result<(), Tripped> {
+        T::walk(self, memory, seed, first_step, steps, sums, pool)
+    }
+
+    #[inline(always)]
+    fn walked(
         &mut self,
         memory: Bindings<'_, T>,
         seed: u64,

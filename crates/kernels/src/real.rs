@@ -18,6 +18,7 @@ pub trait Real:
     + Mul<Output = Self>
     + Div<Output = Self>
     + crate::simd::Element
+    + crate::code::Compiled
 {
     /// The type's name in messages and files.
     const NAME: &'static str;
