@@ -9,7 +9,9 @@ pub fn print(text: &str) -> Result<()> {
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Ok(()) => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(Failure::ClosedOutput),
-        Err(error) => Err(Failure::files(format!("cannot write to standard output: {error}"), "free the device or the disk")),
+        Err(error) => {
+            Err(Failure::files(format!("cannot write to standard output: {error}"), "free the device or the disk"))
+        }
     }
 }
 

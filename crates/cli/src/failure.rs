@@ -88,40 +88,82 @@ impl Failure {
         let terminal = std::io::stderr().is_terminal();
         let colour = terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
         let theme = if colour { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
-        let handler = GraphicalReportHandler::new_themed(theme).with_width(100).with_break_words(false).with_urls(false);
+        let handler =
+            GraphicalReportHandler::new_themed(theme).with_width(100).with_break_words(false).with_urls(false);
         let mut text = String::new();
-        if handler.render_report(&mut text, self).is_err() {
-            text = format!("{self}");
+        let shown = self.shown();
+        if handler.render_report(&mut text, &shown).is_err() {
+            text = format!("{shown}\n");
         }
         crate::console::say(&format!("Error: {}", text.trim_start()));
     }
 
-    /// Message and help, where a message of another crate holds both.
-    fn parts(&self) -> (String, Option<String>) {
-        match self {
-            Failure::Usage { problem, help } | Failure::Files { problem, help } => (problem.clone(), Some(help.clone())),
-            other => (other.to_string(), None),
-        }
+    /// The message and the help apart; other crates' messages hold both.
+    fn shown(&self) -> Shown<'_> {
+        let text = self.to_string();
+        let (message, help) = match self {
+            Failure::Recipe(error) => (text, error.help().map(|help| help.to_string())),
+            Failure::Usage { help, .. } | Failure::Files { help, .. } => (text, Some(help.clone())),
+            Failure::Data(error) | Failure::Train(TrainError::Data(error)) => match data_help(error) {
+                Some(help) => (
+                    text.trim_end_matches(help).trim_end_matches("; ").trim_end().to_string(),
+                    Some(help.trim().to_string()),
+                ),
+                None => (text, None),
+            },
+            _ => match text.split_once("\n  help:") {
+                Some((message, help)) => (message.to_string(), Some(help.trim().to_string())),
+                None => (text, None),
+            },
+        };
+        Shown { failure: self, message, help }
     }
 }
 
-impl Diagnostic for Failure {
+/// What a data error says to do.
+fn data_help(error: &DataError) -> Option<&str> {
+    match error {
+        DataError::NotFound { help, .. }
+        | DataError::Cell { help, .. }
+        | DataError::Table { help, .. }
+        | DataError::UnknownLabel { help, .. }
+        | DataError::Mismatch { help, .. }
+        | DataError::Fetch { help, .. }
+        | DataError::Unfit { help, .. } => Some(help),
+        _ => None,
+    }
+}
+
+/// A failure as it is printed.
+#[derive(Debug)]
+struct Shown<'a> {
+    failure: &'a Failure,
+    message: String,
+    help: Option<String>,
+}
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Shown<'_> {}
+
+impl Diagnostic for Shown<'_> {
     fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
-        match self {
-            Failure::Recipe(error) => error.help(),
-            other => other.parts().1.map(|help| Box::new(help) as Box<dyn fmt::Display>),
-        }
+        self.help.as_ref().map(|help| Box::new(help) as Box<dyn fmt::Display>)
     }
 
     fn source_code(&self) -> Option<&dyn SourceCode> {
-        match self {
+        match self.failure {
             Failure::Recipe(error) => error.source_code(),
             _ => None,
         }
     }
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
-        match self {
+        match self.failure {
             Failure::Recipe(error) => error.labels(),
             _ => None,
         }

@@ -22,7 +22,7 @@ pub struct Materials {
 
 /// Where a recipe's files are looked for.
 pub fn locator(recipe: &Path) -> Locator {
-    Locator::from_env(recipe.parent())
+    Locator::from_env(recipe.parent().filter(|folder| !folder.as_os_str().is_empty()))
 }
 
 impl Materials {
@@ -33,6 +33,7 @@ impl Materials {
     pub fn load(recipe: &Recipe, locator: &Locator) -> Result<Materials> {
         let data = &recipe.data;
         let whole = data.train.read(locator)?;
+        check::check_part(&whole, "training")?;
         let schema = whole.schema();
         let mut held = vec![];
         for part in [&data.test, &data.valid] {
@@ -56,7 +57,6 @@ impl Materials {
             })
         };
         let (test, valid) = (part(&data.test, "test")?, part(&data.valid, "validation")?);
-        check::check_part(&train, "training")?;
         let (transforms, train) = data.transforms.fit_apply(train)?;
         let apply = |data: Option<Dataset>| data.map(|data| transforms.apply(data)).transpose();
         let (valid, test) = (apply(valid)?, apply(test)?);
@@ -84,10 +84,8 @@ impl Materials {
 pub fn with_absolute_paths(recipe: &Recipe, locator: &Locator) -> Recipe {
     let mut recipe = recipe.clone();
     let place = |path: &mut String| {
-        if let Ok(found) = locator.find(path).and_then(|found| Ok(std::path::absolute(&found).unwrap_or(found))) {
-            if path != "-" {
-                *path = found.display().to_string();
-            }
+        if let Some(found) = locator.find(path).ok().filter(|_| path != "-") {
+            *path = std::path::absolute(&found).unwrap_or(found).display().to_string();
         }
     };
     let mut sources = vec![&mut recipe.data.train];

@@ -47,7 +47,8 @@ pub fn layer_rows(recipe: &Recipe, model: &Model) -> Vec<LayerRow> {
         let scope = if *count == 0 { layer.key().to_string() } else { format!("{}_{count}", layer.key()) };
         *count += 1;
         let inside = |path: &str| path == scope || path.strip_prefix(&scope).is_some_and(|rest| rest.starts_with('/'));
-        let parameters = model.variables().iter().filter(|v| v.role.trainable() && inside(&v.path)).map(|v| v.len() as u64);
+        let parameters =
+            model.variables().iter().filter(|v| v.role.trainable() && inside(&v.path)).map(|v| v.len() as u64);
         let nodes = || model.nodes().iter().enumerate().filter(|(_, node)| inside(&node.path));
         if let Some((_, last)) = nodes().rfind(|(_, node)| !matches!(node.op, Op::Variable(_))) {
             output = last.shape.to_string();
@@ -67,7 +68,7 @@ pub fn layer_rows(recipe: &Recipe, model: &Model) -> Vec<LayerRow> {
 fn needed(model: &Model) -> Vec<bool> {
     let mut needed = vec![false; model.nodes().len()];
     model.outputs().iter().for_each(|(_, id)| needed[*id] = true);
-    for id in (0..needed.len()).rev().filter(|_| true) {
+    for id in (0..needed.len()).rev() {
         if !needed[id] {
             continue;
         }
@@ -91,7 +92,14 @@ fn operations(model: &Model, id: usize) -> u64 {
         }
         Op::Reduce(_) | Op::Max(_) | Op::ArgMax(_) => shape(0).len_at(1) as u64,
         Op::Softmax(_) | Op::LogSoftmax(_) => 5 * elements,
-        Op::Input(_) | Op::Variable(_) | Op::Flat(_) | Op::Pack(_) | Op::Step | Op::Poison | Op::Fill(_) | Op::Count(_) => 0,
+        Op::Input(_)
+        | Op::Variable(_)
+        | Op::Flat(_)
+        | Op::Pack(_)
+        | Op::Step
+        | Op::Poison
+        | Op::Fill(_)
+        | Op::Count(_) => 0,
         Op::Iota(_) | Op::Reshape(_) | Op::Permute(_) | Op::Slice(_) | Op::Expand(_) | Op::Concat(_) | Op::Pad(_) => 0,
         Op::Gather(_) | Op::StopGradient(_) | Op::Switch(_) | Op::Random(_) => 0,
         _ => elements,
@@ -111,6 +119,6 @@ fn in_short(layer: &AnyLayer) -> String {
         }
         AnyLayer::Activation(activation) => activation.0.key().to_string(),
         AnyLayer::Dropout(dropout) => format!("dropout {}", dropout.rate),
-        other => other.name(),
+        AnyLayer::Flatten(_) => layer.name(),
     }
 }

@@ -25,7 +25,16 @@ impl Progress {
     /// For a run of so many epochs.
     pub fn new(epochs: u64, factor: Option<f64>) -> Progress {
         let now = Instant::now();
-        Progress { live: console::watched(), last: None, drawn: now, begun: now, first_step: None, pending: false, epochs, factor }
+        Progress {
+            live: console::watched(),
+            last: None,
+            drawn: now,
+            begun: now,
+            first_step: None,
+            pending: false,
+            epochs,
+            factor,
+        }
     }
 
     /// Some steps were done.
@@ -36,7 +45,8 @@ impl Progress {
         }
         self.drawn = Instant::now();
         let loss = format!("train loss {}", metric_value("loss", context.train_loss));
-        let valid = context.history.last().and_then(|record| record.valid.as_ref()).map(|scores| self.scores("valid", scores));
+        let valid =
+            context.history.last().and_then(|record| record.valid.as_ref()).map(|scores| self.scores("valid", scores));
         let line = [Some(self.head(context)), Some(loss), valid, Some(self.pace(context))];
         self.draw(&line.into_iter().flatten().collect::<Vec<_>>().join("  "));
     }
@@ -70,7 +80,8 @@ impl Progress {
 
     fn line(&self, record: &Record, context: &Context<'_>) -> String {
         let valid = record.valid.as_ref().map(|scores| self.scores("valid", scores));
-        let line = [Some(self.head(context)), Some(self.scores("train", &record.train)), valid, Some(self.pace(context))];
+        let line =
+            [Some(self.head(context)), Some(self.scores("train", &record.train)), valid, Some(self.pace(context))];
         line.into_iter().flatten().collect::<Vec<_>>().join("  ")
     }
 
@@ -96,7 +107,9 @@ impl Progress {
         let done = context.step().saturating_sub(self.first_step.unwrap_or(0));
         let rate = done as f64 / self.begun.elapsed().as_secs_f64();
         let mut text = format!("{rate:.0} steps/s");
-        if let Some(left) = context.last_step.map(|last| last.saturating_sub(context.step())).filter(|_| rate > 0.0) {
+        if let Some(left) =
+            context.last_step.map(|last| last.saturating_sub(context.step())).filter(|&left| left > 0 && rate > 0.0)
+        {
             text += &format!("  {} left", duration(left as f64 / rate));
         }
         text

@@ -32,7 +32,8 @@ pub fn report(
     environment: Vec<(String, String)>,
 ) -> Result<ReportData> {
     let factor = session::common_factor(&materials.transforms, materials.train.target());
-    let shown = judgements.iter().find(|j| j.split == "test").or_else(|| judgements.iter().find(|j| j.split == "valid"));
+    let shown =
+        judgements.iter().find(|j| j.split == "test").or_else(|| judgements.iter().find(|j| j.split == "valid"));
     let shown = shown.or_else(|| judgements.first());
     let evaluation = shown.and_then(|judgement| match (&judgement.confusion, materials.schema.classes()) {
         (Some(matrix), Some(classes)) => {
@@ -140,7 +141,9 @@ fn picture(materials: &Materials, trainer: &Trainer<'_>, state: &State<f32>) -> 
                 y_range: ranges[1],
                 columns: CELLS,
                 grid: predicted.chunks_exact(outputs).map(class_of).collect(),
-                points: rows.map(|row| (f64::from(x[2 * row]), f64::from(x[2 * row + 1]), labels[row] as usize)).collect(),
+                points: rows
+                    .map(|row| (f64::from(x[2 * row]), f64::from(x[2 * row + 1]), labels[row] as usize))
+                    .collect(),
             }))
         }
         _ => Ok(None),

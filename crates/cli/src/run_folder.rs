@@ -24,7 +24,8 @@ impl RunFolder {
     /// A folder that cannot be written, is in use, or holds a run already (unless that is to be overwritten).
     pub fn create(path: Option<&Path>, name: &str, overwrite: bool) -> Result<RunFolder> {
         let Some(path) = path else {
-            let plain: String = name.chars().map(|c| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '-' }).collect();
+            let plain: String =
+                name.chars().map(|c| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '-' }).collect();
             for number in 1.. {
                 let path = Path::new("runs").join(format!("{plain}-{number}"));
                 fs::create_dir_all("runs").map_err(|e| not_writable(Path::new("runs"), &e))?;
@@ -45,8 +46,14 @@ impl RunFolder {
         let held: Vec<&str> = FILES.into_iter().filter(|file| folder.file(file).exists()).collect();
         if !held.is_empty() {
             if !overwrite {
-                let help = format!("go on with it: gradus train --resume {0}; or give another --run-dir, or say --overwrite", path.display());
-                return Err(Failure::files(format!("{} holds a run already ({})", path.display(), held.join(", ")), help));
+                let help = format!(
+                    "go on with it: gradus train --resume {0}; or give another --run-dir, or say --overwrite",
+                    path.display()
+                );
+                return Err(Failure::files(
+                    format!("{} holds a run already ({})", path.display(), held.join(", ")),
+                    help,
+                ));
             }
             for file in held {
                 fs::remove_file(folder.file(file)).map_err(|e| not_writable(path, &e))?;
@@ -69,7 +76,12 @@ impl RunFolder {
 
     fn lock(path: PathBuf, made: bool) -> Result<RunFolder> {
         let file = path.join(LOCK);
-        let lock = File::options().create(true).write(true).truncate(false).open(&file).map_err(|e| not_writable(&path, &e))?;
+        let lock = File::options()
+            .create(true)
+            .write(true)
+            .truncate(false)
+            .open(&file)
+            .map_err(|e| not_writable(&path, &e))?;
         match lock.try_lock() {
             Ok(()) => Ok(RunFolder { path, made, lock }),
             Err(TryLockError::WouldBlock) => {
@@ -110,5 +122,8 @@ impl RunFolder {
 }
 
 fn not_writable(path: &Path, error: &std::io::Error) -> Failure {
-    Failure::files(format!("cannot write to the run folder {}: {error}", path.display()), "give a folder of your own with --run-dir")
+    Failure::files(
+        format!("cannot write to the run folder {}: {error}", path.display()),
+        "give a folder of your own with --run-dir",
+    )
 }

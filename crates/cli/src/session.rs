@@ -42,8 +42,12 @@ pub fn trainer<'a>(recipe: &Recipe, model: &Model, train: &Dataset) -> Trainer<'
 /// What a recipe is judged by, beside its loss.
 fn metrics(recipe: &Recipe, train: &Dataset) -> Vec<Metric> {
     match (&recipe.train.loss, train.target()) {
-        (AnyLoss::CrossEntropy(_), _) | (AnyLoss::BinaryCrossEntropy(_), Target::Classes { .. }) => vec![Metric::Accuracy],
-        (AnyLoss::BinaryCrossEntropy(_), Target::Values { values, .. }) if values.row_len() == 1 => vec![Metric::Accuracy],
+        (AnyLoss::CrossEntropy(_), _) | (AnyLoss::BinaryCrossEntropy(_), Target::Classes { .. }) => {
+            vec![Metric::Accuracy]
+        }
+        (AnyLoss::BinaryCrossEntropy(_), Target::Values { values, .. }) if values.row_len() == 1 => {
+            vec![Metric::Accuracy]
+        }
         (AnyLoss::BinaryCrossEntropy(_), _) => vec![],
         _ => vec![Metric::Mse, Metric::Mae, Metric::R2],
     }
@@ -146,9 +150,14 @@ pub fn judge(
         let mut truth = truth.to_f32();
         transforms.inverse_target(&mut predicted, width)?;
         transforms.inverse_target(&mut truth, width)?;
-        let column = |list: &[f32], k: usize| list.iter().skip(k).step_by(width).map(|&x| f64::from(x)).collect::<Vec<_>>();
+        let column =
+            |list: &[f32], k: usize| list.iter().skip(k).step_by(width).map(|&x| f64::from(x)).collect::<Vec<_>>();
         for (k, name) in names.iter().enumerate() {
-            values.push(TargetValues { name: name.clone(), truth: column(&truth, k), predicted: column(&predicted, k) });
+            values.push(TargetValues {
+                name: name.clone(),
+                truth: column(&truth, k),
+                predicted: column(&predicted, k),
+            });
         }
         if is_scaled(transforms, width) {
             let mut errors = Regression::new(width).map_err(gradus_train::TrainError::from)?;
@@ -166,7 +175,8 @@ impl Judgement {
     pub fn split_scores(&self) -> SplitScores {
         let value = |name: &str| self.real.as_ref().and_then(|real| real.get(name)).or_else(|| self.scores.get(name));
         let names = ["loss", "accuracy", "mse", "rmse", "mae", "r2"];
-        let scores = names.iter().filter_map(|&name| Some(Score { metric: name.into(), value: value(name)? })).collect();
+        let scores =
+            names.iter().filter_map(|&name| Some(Score { metric: name.into(), value: value(name)? })).collect();
         SplitScores { split: self.split.clone(), rows: self.rows as u64, scores }
     }
 
@@ -182,14 +192,19 @@ impl Judgement {
 
 /// Scores as JSON, null where not finite.
 pub fn scores_json(scores: &Scores) -> serde_json::Value {
-    scores.iter().map(|(name, value)| (name.to_string(), crate::console::number(value))).collect::<serde_json::Map<_, _>>().into()
+    scores
+        .iter()
+        .map(|(name, value)| (name.to_string(), crate::console::number(value)))
+        .collect::<serde_json::Map<_, _>>()
+        .into()
 }
 
 /// A record's scores with errors in the units of the data, where all targets have one scale.
 pub fn record_json(scores: &Scores, transforms: &FittedPipeline, materials: &Materials) -> serde_json::Value {
     let mut value = scores_json(scores);
     if let (Some(factor), Some(object)) = (common_factor(transforms, materials.train.target()), value.as_object_mut()) {
-        let real = ["mse", "mae", "r2"].into_iter().filter_map(|name| Some((name, in_units(name, scores.get(name)?, factor))));
+        let real =
+            ["mse", "mae", "r2"].into_iter().filter_map(|name| Some((name, in_units(name, scores.get(name)?, factor))));
         object.insert("real".into(), scores_json(&real.collect()));
     }
     value

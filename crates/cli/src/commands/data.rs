@@ -75,7 +75,10 @@ fn list(json: bool) -> Result<()> {
             (_, false, Some(place)) => format!("{found} of {} files: {place}", set.files.len()),
             _ => format!("not here: gradus data get {}", set.name),
         };
-        console::print(&format!("{:14} {}\n{:14} {state}\n{:14} licence: {}\n", set.name, set.about, "", "", set.licence))?;
+        console::print(&format!(
+            "{:14} {}\n{:14} {state}\n{:14} licence: {}\n",
+            set.name, set.about, "", "", set.licence
+        ))?;
     }
     Ok(())
 }
@@ -84,7 +87,10 @@ fn get(name: &str, from: Option<&PathBuf>, to: Option<&PathBuf>) -> Result<()> {
     if known::find(name).is_none() {
         let names: Vec<&str> = known::KNOWN.iter().map(|set| set.name).collect();
         let names = nearest::sorted(name, &names);
-        return Err(Failure::usage(format!("no data set is known as `{name}`"), format!("known: {}", names.join(", "))));
+        return Err(Failure::usage(
+            format!("no data set is known as `{name}`"),
+            format!("known: {}", names.join(", ")),
+        ));
     }
     let Some(cache) = to.cloned().or_else(locator::cache_folder) else {
         return Err(Failure::usage("there is no folder to store data in", "set HOME, or say --to DIR"));
@@ -119,7 +125,8 @@ fn check(files: &[PathBuf], json: bool) -> Result<()> {
     for file in files {
         match check_file(file) {
             Ok(report) if json => {
-                let value = serde_json::to_value(&report).map_err(|e| Failure::usage(e.to_string(), "leave out --json"))?;
+                let value =
+                    serde_json::to_value(&report).map_err(|e| Failure::usage(e.to_string(), "leave out --json"))?;
                 console::print_json(&value)?;
             }
             Ok(report) => console::print(&format!("{report}\n"))?,

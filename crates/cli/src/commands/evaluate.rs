@@ -28,7 +28,10 @@ impl Evaluate {
     /// Runs the command.
     pub(super) fn run(&self) -> Result<()> {
         if !["train", "valid", "test"].contains(&self.data.as_str()) {
-            return Err(Failure::usage(format!("there is no part `{}` of the data", self.data), "choose test, valid or train"));
+            return Err(Failure::usage(
+                format!("there is no part `{}` of the data", self.data),
+                "choose test, valid or train",
+            ));
         }
         let source = self.run.join("recipe.toml");
         if !source.is_file() {
@@ -42,14 +45,16 @@ impl Evaluate {
         let mut state = State::new(&model, recipe.seed);
         state.copy_from(&loaded.state);
         let mut trainer = session::trainer(&recipe, &model, &materials.train);
-        let judged = session::judge(&mut trainer, &state, materials.part(&self.data)?, &materials.transforms, &self.data)?;
+        let judged =
+            session::judge(&mut trainer, &state, materials.part(&self.data)?, &materials.transforms, &self.data)?;
         if self.json {
             let mut value = judged.json();
             if let Some(object) = value.as_object_mut() {
                 object.insert("data".into(), self.data.clone().into());
                 object.insert("rows".into(), judged.rows.into());
                 if let Some(matrix) = &judged.confusion {
-                    let rows = (0..matrix.classes()).map(|t| (0..matrix.classes()).map(|p| matrix.count(t, p)).collect::<Vec<_>>());
+                    let rows = (0..matrix.classes())
+                        .map(|t| (0..matrix.classes()).map(|p| matrix.count(t, p)).collect::<Vec<_>>());
                     object.insert("confusion".into(), serde_json::json!(rows.collect::<Vec<_>>()));
                     object.insert("classes".into(), serde_json::json!(materials.schema.classes()));
                 }

@@ -28,8 +28,11 @@ pub struct Gradcheck {
 impl Gradcheck {
     /// Runs the command.
     pub(super) fn run(&self) -> Result<()> {
-        if self.samples == 0 || !(self.tolerance > 0.0) {
-            return Err(Failure::usage("--samples and --tolerance must be above 0", "leave them out to use the usual ones"));
+        if self.samples == 0 || self.tolerance.is_nan() || self.tolerance <= 0.0 {
+            return Err(Failure::usage(
+                "--samples and --tolerance must be above 0",
+                "leave them out to use the usual ones",
+            ));
         }
         let (recipe, document) = self.recipe.load()?;
         let materials = Materials::load(&recipe, &materials::locator(&self.recipe.recipe))?;

@@ -77,6 +77,7 @@ impl Gradus {
 /// Log lines go to standard error: warnings, or what `GRADUS_LOG` asks for.
 fn start_log() {
     let level = std::env::var("GRADUS_LOG").ok().and_then(|name| name.parse().ok()).unwrap_or(tracing::Level::WARN);
-    let log = tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).with_target(false).without_time();
+    let log =
+        tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).with_target(false).without_time();
     log.with_ansi(false).init();
 }

@@ -1,10 +1,10 @@
 //! `gradus predict`: what a trained network says of new data.
 
+use crate::console;
 use crate::failure::{Failure, Result};
 use crate::network::OUTPUT;
 use crate::results::class_of;
 use crate::session::Loaded;
-use crate::console;
 use clap::Args;
 use gradus_data::{Locator, Source};
 use gradus_nn::AnyLoss;
@@ -71,8 +71,12 @@ impl Predict {
             return console::print(&text);
         }
         let path = Path::new(&self.output);
-        gradus_tensor::write_atomic(path, |out| out.write_all(text.as_bytes()))
-            .map_err(|e| Failure::files(format!("cannot write {}: {e}", path.display()), "give another --output, or - for standard output"))
+        gradus_tensor::write_atomic(path, |out| out.write_all(text.as_bytes())).map_err(|e| {
+            Failure::files(
+                format!("cannot write {}: {e}", path.display()),
+                "give another --output, or - for standard output",
+            )
+        })
     }
 }
 

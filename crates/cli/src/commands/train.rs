@@ -59,7 +59,9 @@ impl Train {
         let source = match (&self.resume, &self.recipe) {
             (Some(folder), _) => RunFolder::open(folder)?.file("recipe.toml"),
             (None, Some(recipe)) => recipe.clone(),
-            (None, None) => return Err(Failure::usage("there is no recipe", "give a recipe, such as recipes/digits.toml")),
+            (None, None) => {
+                return Err(Failure::usage("there is no recipe", "give a recipe, such as recipes/digits.toml"));
+            }
         };
         let (recipe, document) = Recipe::load(&source, &self.set)?;
         let locator = materials::locator(&source);
@@ -73,7 +75,8 @@ impl Train {
         if self.resume.is_none() {
             folder.write("recipe.toml", &recipe::render(&resolved))?;
         }
-        let run = Run { options: self, isa, recipe: &recipe, resolved: &resolved, materials: &materials, model: &model };
+        let run =
+            Run { options: self, isa, recipe: &recipe, resolved: &resolved, materials: &materials, model: &model };
         run.go(folder)
     }
 
@@ -114,7 +117,8 @@ impl Run<'_> {
             folder: &folder,
             texts: &texts,
             interrupt: interrupt.clone(),
-            progress: (!quiet || console::watched() && !self.options.quiet).then(|| Progress::new(self.recipe.train.epochs, factor)),
+            progress: (!quiet || console::watched() && !self.options.quiet)
+                .then(|| Progress::new(self.recipe.train.epochs, factor)),
             history: vec![],
             warned: 0,
             closed: false,
@@ -128,7 +132,8 @@ impl Run<'_> {
         if self.options.resume.is_some() {
             trainer = trainer.resume(folder.file("last.safetensors"));
         }
-        let result = trainer.fit(&self.materials.train, self.materials.valid.as_ref(), Epochs(self.recipe.train.epochs));
+        let result =
+            trainer.fit(&self.materials.train, self.materials.valid.as_ref(), Epochs(self.recipe.train.epochs));
         drop(trainer);
         let (closed, history) = (watcher.closed, std::mem::take(&mut watcher.history));
         let outcome = match result {
@@ -168,7 +173,9 @@ impl Run<'_> {
         let parts = [("train", None), ("valid", self.materials.valid.as_ref()), ("test", self.materials.test.as_ref())];
         for (name, data) in parts {
             let data = match (name, data) {
-                ("train", _) if self.materials.valid.is_none() && self.materials.test.is_none() => Some(&*self.materials.train),
+                ("train", _) if self.materials.valid.is_none() && self.materials.test.is_none() => {
+                    Some(&*self.materials.train)
+                }
                 (_, data) => data.filter(|_| name != "test" || !interrupted),
             };
             if let Some(data) = data {
@@ -202,7 +209,8 @@ impl Run<'_> {
     }
 
     fn environment(&self, outcome: &Outcome) -> Vec<(String, String)> {
-        let threads = self.options.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+        let threads =
+            self.options.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
         let mut pairs = vec![
             ("Gradus", env!("CARGO_PKG_VERSION").to_string()),
             ("Machine", format!("{} {}", std::env::consts::OS, std::env::consts::ARCH)),
@@ -233,7 +241,11 @@ fn done(outcome: &Outcome, judgements: &[Judgement], run_dir: &str) -> serde_jso
     value
 }
 
-fn write_model(path: &Path, state: &gradus_graph::State<f32>, texts: &[(&str, String)]) -> std::result::Result<(), TrainError> {
+fn write_model(
+    path: &Path,
+    state: &gradus_graph::State<f32>,
+    texts: &[(&str, String)],
+) -> std::result::Result<(), TrainError> {
     let mut file = ModelFile::new(state)?;
     for (key, text) in texts {
         file = file.with(*key, text);

@@ -3,8 +3,8 @@
 use super::document::Document;
 use super::error::RecipeError;
 use super::{Part, Recipe};
-use gradus_train::{Every, TrainError};
 use gradus_nn::{Layer as _, Loss as _, Optimizer as _, regularizers::Regularizer as _};
+use gradus_train::{Every, TrainError};
 
 /// Checks everything that can be checked without data.
 pub(super) fn check(recipe: &Recipe, document: &Document) -> Result<(), RecipeError> {
@@ -29,7 +29,12 @@ pub(super) fn check(recipe: &Recipe, document: &Document) -> Result<(), RecipeEr
             }
             if held.count == Some(0) {
                 let problem = format!("`data.{key}.count` is 0, but must be at least 1");
-                return at(&format!("data.{key}.count"), problem, "expected at least 1", "leave the part out to do without it");
+                return at(
+                    &format!("data.{key}.count"),
+                    problem,
+                    "expected at least 1",
+                    "leave the part out to do without it",
+                );
             }
         }
     }
@@ -52,7 +57,12 @@ pub(super) fn check(recipe: &Recipe, document: &Document) -> Result<(), RecipeEr
     };
     if !(every.1 > 0.0 && every.1.is_finite()) {
         let problem = format!("`train.checkpoint.{}` is {}, but must be above 0", every.0, every.1);
-        return at(&format!("train.checkpoint.{}", every.0), problem, "expected above 0", "{ minutes = 1 } saves every minute");
+        return at(
+            &format!("train.checkpoint.{}", every.0),
+            problem,
+            "expected above 0",
+            "{ minutes = 1 } saves every minute",
+        );
     }
     for (i, stop) in train.stop.iter().enumerate() {
         if let Err(error) = stop.check() {
@@ -66,7 +76,8 @@ pub(super) fn check(recipe: &Recipe, document: &Document) -> Result<(), RecipeEr
             };
         }
     }
-    let setting = |family: &str, key: &str, error: &_| RecipeError::setting(document, &format!("train.{family}.{key}"), error);
+    let setting =
+        |family: &str, key: &str, error: &_| RecipeError::setting(document, &format!("train.{family}.{key}"), error);
     train.loss.check().map_err(|error| setting("loss", train.loss.key(), &error))?;
     train.optimizer.check().map_err(|error| setting("optimizer", train.optimizer.key(), &error))?;
     if let Some(regularizer) = &train.regularizer {

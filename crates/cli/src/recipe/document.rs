@@ -29,6 +29,8 @@ type Value<'i> = Spanned<DeValue<'i>>;
 const FAMILIES: [&str; 6] = ["loss", "optimizer", "regularizer", "activation", "weight_init", "bias_init"];
 /// Tables that hold either one named source or settings of a part.
 const PARTS: [&str; 3] = ["train", "valid", "test"];
+/// Stops that can be written as one number, and the setting that this number is.
+const SHORT: [(&str, &str); 3] = [("loss_below", "value"), ("loss_change", "value"), ("patience", "checks")];
 const HOLDOUT: [&str; 4] = ["fraction", "count", "stratified", "shuffle"];
 
 impl Document {
@@ -98,11 +100,14 @@ impl Document {
 
     /// The source that holds a place: its name and text, and the place within it.
     pub fn source(&self, place: &Range<usize>) -> (String, String, Range<usize>) {
-        for (number, set) in self.sets.iter().enumerate() {
+        for set in &self.sets {
             if place.start >= set.start && place.start <= set.end {
-                let name = if self.sets.len() == 1 { "--set".to_string() } else { format!("--set number {}", number + 1) };
                 let end = place.end.min(set.end);
-                return (name, self.text[set.clone()].to_string(), place.start - set.start..end - set.start);
+                return (
+                    "--set".to_string(),
+                    self.text[set.clone()].to_string(),
+                    place.start - set.start..end - set.start,
+                );
             }
         }
         let end = self.file_end;
@@ -248,12 +253,26 @@ fn make_room(at: &mut DeValue<'_>, keys: &[Spanned<&str>], depth: usize) {
     let Some(parent) = depth.checked_sub(1).map(|i| *keys[i].get_ref()) else { return };
     let family = FAMILIES.contains(&parent) || parent.parse::<usize>().is_ok();
     let part = PARTS.contains(&parent) && depth > 1;
+    let short = SHORT.iter().find(|(key, _)| *key == parent).map(|(_, setting)| *setting);
     match at {
         DeValue::String(_) if family => *at = DeValue::Table(DeTable::new()),
+        DeValue::Integer(_) | DeValue::Float(_) => {
+            if let Some(setting) = short {
+                let number = std::mem::replace(at, DeValue::Table(DeTable::new()));
+                if let (DeValue::Table(table), true) = (at, setting != name) {
+                    let place = keys[depth].span();
+                    table.insert(Spanned::new(place.clone(), setting.into()), Spanned::new(place, number));
+                }
+            }
+        }
         DeValue::Table(table) if (family || part) && !table.contains_key(name) => {
-            let holdout = part && HOLDOUT.contains(&name) && table.keys().all(|key| HOLDOUT.contains(&key.get_ref().as_ref()));
-            if !holdout {
-                *table = DeTable::new();
+            let holdout =
+                part && HOLDOUT.contains(&name) && table.keys().all(|key| HOLDOUT.contains(&key.get_ref().as_ref()));
+            match name {
+                "fraction" if holdout => drop(table.remove("count")),
+                "count" if holdout => drop(table.remove("fraction")),
+                _ if holdout => {}
+                _ => *table = DeTable::new(),
             }
         }
         _ => {}

@@ -102,13 +102,22 @@ impl RecipeError {
             let help = match &nearest::sorted(&wrong, &known)[..] {
                 [] => format!("no {what} is known here: leave it out"),
                 [only] => format!("the only {what} here is `{only}`"),
-                names => format!("known here: {}", names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")),
+                names => format!(
+                    "known here: {}",
+                    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+                ),
             };
             return RecipeError::at(document, &place, format!("unknown {what} `{wrong}`"), label, help);
         }
         if let Some(field) = message.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`')) {
             let problem = format!("the key `{field}` is missing");
-            return RecipeError::at(document, &place, problem, format!("`{field}` is needed here"), format!("add `{field} = …`"));
+            return RecipeError::at(
+                document,
+                &place,
+                problem,
+                format!("`{field}` is needed here"),
+                format!("add `{field} = …`"),
+            );
         }
         if let Some((received, expected)) = wrong_type(message) {
             let label = format!("expected {expected}");
@@ -117,7 +126,8 @@ impl RecipeError {
         }
         let first = message.lines().next().unwrap_or_default().to_string();
         let rest = message.lines().skip(1).collect::<Vec<_>>().join("; ");
-        let help = if rest.is_empty() { "correct this place; see docs/recipes.md for the format".to_string() } else { rest };
+        let help =
+            if rest.is_empty() { "correct this place; see docs/recipes.md for the format".to_string() } else { rest };
         RecipeError::at(document, &place, first, "here", help)
     }
 }
@@ -150,7 +160,9 @@ fn wrong_type(message: &str) -> Option<(String, String)> {
     };
     let received = match received.split_once(' ').unwrap_or((received, "")) {
         ("string", text) => format!("the text {text}"),
-        ("integer", number) | ("floating", number) => format!("the number {}", number.trim_start_matches("point ").trim_matches('`')),
+        ("integer" | "floating", number) => {
+            format!("the number {}", number.trim_start_matches("point ").trim_matches('`'))
+        }
         ("boolean", value) => value.trim_matches('`').to_string(),
         ("map", _) => "a table".to_string(),
         ("sequence", _) => "a list".to_string(),

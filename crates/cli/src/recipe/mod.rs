@@ -5,7 +5,7 @@
 //! | [`Recipe`] | what a recipe holds |
 //! | [`part`] | data for validation and test |
 //! | [`document`] | the text with `--set` options, where everything knows its place |
-//! | [`check`] | settings out of range |
+//! | `check` | settings out of range |
 //! | [`render`](fn@render) | a recipe as text, every default filled in |
 //! | [`error`], [`nearest`] | messages |
 

@@ -21,15 +21,16 @@ pub fn meant<'a>(wrong: &str, names: &[&'a str]) -> Option<&'a str> {
     (part || distance(wrong, best) * 5 <= length * 2).then_some(best)
 }
 
-/// How many letters must be added, removed, changed, or swapped with their neighbour. Damerau 1964, in the restricted form.
+/// How many letters must be added, removed, changed, or swapped with their neighbour; case and `_` do not count. Damerau 1964, in the restricted form.
 pub fn distance(a: &str, b: &str) -> usize {
-    let plain = |text: &str| text.to_lowercase().replace(['-', ' '], "_").chars().collect::<Vec<char>>();
+    let plain = |text: &str| text.to_lowercase().replace(['-', ' ', '_'], "").chars().collect::<Vec<char>>();
     let (a, b) = (plain(a), plain(b));
     let mut rows: Vec<Vec<usize>> = vec![(0..=b.len()).collect()];
     for i in 1..=a.len() {
         let mut row = vec![i];
         for j in 1..=b.len() {
-            let mut best = (rows[i - 1][j] + 1).min(row[j - 1] + 1).min(rows[i - 1][j - 1] + usize::from(a[i - 1] != b[j - 1]));
+            let mut best =
+                (rows[i - 1][j] + 1).min(row[j - 1] + 1).min(rows[i - 1][j - 1] + usize::from(a[i - 1] != b[j - 1]));
             if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
                 best = best.min(rows[i - 2][j - 2] + 1);
             }
@@ -46,7 +47,9 @@ mod tests {
 
     #[test]
     fn distances() {
-        for (a, b, d) in [("", "abc", 3), ("lr", "rl", 1), ("epoch", "epochs", 1), ("Adam-W", "adam_w", 0), ("sgd", "adam", 4)] {
+        for (a, b, d) in
+            [("", "abc", 3), ("lr", "rl", 1), ("epoch", "epochs", 1), ("adamw", "adam_w", 0), ("sgd", "adam", 4)]
+        {
             assert_eq!(distance(a, b), d, "{a} {b}");
             assert_eq!(distance(b, a), d, "{b} {a}");
         }

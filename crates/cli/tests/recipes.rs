@@ -1,0 +1,69 @@
+//! The ready recipes: each is read, rendered and read back; those with embedded data are trained for an epoch, the others too
+//! where `$GRADUS_DATA` has their data.
+
+use gradus_cli::recipe::{self, Document, Recipe};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+fn recipes() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../recipes");
+    let mut list: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    list.retain(|path| path.extension().is_some_and(|ending| ending == "toml"));
+    list.sort();
+    assert!(list.len() >= 9, "{list:?}");
+    list
+}
+
+#[test]
+fn every_recipe_is_valid_and_renders() {
+    for path in recipes() {
+        let (recipe, _) = Recipe::load(&path, &[]).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        assert!(!recipe.description.is_empty(), "{} says nothing of its task", path.display());
+        let text = recipe::render(&recipe);
+        let again = Recipe::of(&Document::new("rendered", &text, &[]), "other").unwrap();
+        assert_eq!(again, recipe, "{text}");
+    }
+}
+
+#[test]
+fn every_recipe_trains() {
+    let data = std::env::var_os("GRADUS_DATA").map(PathBuf::from).filter(|folder| folder.is_dir());
+    let folder = std::env::temp_dir().join(format!("gradus-recipes-{}", std::process::id()));
+    for path in recipes() {
+        let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+        let text = std::fs::read_to_string(&path).unwrap();
+        if !text.contains("embedded") && data.is_none() {
+            eprintln!("skipped: {name} needs GRADUS_DATA");
+            continue;
+        }
+        let run = folder.join(&name);
+        let output = Command::new(env!("CARGO_BIN_EXE_gradus"))
+            .args([
+                "train",
+                "--json",
+                "--quiet",
+                "--set",
+                "train.epochs=1",
+                "--set",
+                "train.stop=[{ steps = 200 }]",
+                "--run-dir",
+            ])
+            .arg(&run)
+            .arg(&path)
+            .output()
+            .unwrap();
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{name}: {error}");
+        let last = String::from_utf8(output.stdout).unwrap().lines().last().unwrap_or_default().to_string();
+        let done: serde_json::Value = serde_json::from_str(&last).unwrap();
+        assert_eq!(done["event"], "done", "{name}");
+        for key in ["epochs", "steps", "stopped_by", "best", "test", "seconds", "run_dir"] {
+            assert!(done.get(key).is_some(), "{name}: {key} is missing in {last}");
+        }
+        assert!(done["test"]["loss"].as_f64().is_some_and(f64::is_finite), "{name}: {last}");
+        for file in ["recipe.toml", "history.jsonl", "best.safetensors", "last.safetensors", "report.html"] {
+            assert!(run.join(file).metadata().unwrap().len() > 0, "{name}: {file}");
+        }
+    }
+    std::fs::remove_dir_all(folder).ok();
+}

@@ -1,0 +1,311 @@
+//! Runs as people start, stop, resume and break them.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+/// A folder of its own for each test, removed at the end.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Folder {
+        let path = std::env::temp_dir().join(format!("gradus-{name}-{}", std::process::id()));
+        std::fs::remove_dir_all(&path).ok();
+        std::fs::create_dir_all(&path).unwrap();
+        std::fs::write(path.join("digits.toml"), include_str!("../../../recipes/digits.toml")).unwrap();
+        Folder(path)
+    }
+
+    fn gradus(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_gradus"));
+        command.args(words).current_dir(&self.0).env_remove("GRADUS_DATA");
+        command
+    }
+
+    fn run(&self, words: &[&str]) -> Output {
+        self.gradus(words).output().unwrap()
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        std::fs::remove_dir_all(&self.0).ok();
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn succeeded(output: &Output) -> String {
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    text(&output.stdout)
+}
+
+/// A long run, so that there is time to stop it.
+const LONG: [&str; 8] =
+    ["train", "digits.toml", "--set", "train.epochs=100000", "--set", "train.stop=[]", "--json", "--quiet"];
+
+/// The history without what time it took.
+fn history(path: &Path) -> Vec<serde_json::Value> {
+    let read = std::fs::read_to_string(path).unwrap();
+    let line = |line: &str| {
+        let mut value: serde_json::Value = serde_json::from_str(line).unwrap();
+        value.as_object_mut().unwrap().remove("seconds");
+        value
+    };
+    read.lines().map(line).collect()
+}
+
+#[test]
+fn a_run_leaves_everything_and_json_says_so() {
+    let folder = Folder::new("json");
+    let lines = succeeded(&folder.run(&["train", "digits.toml", "--set", "train.epochs=3", "--json", "--quiet"]));
+    let events: Vec<serde_json::Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(events.len(), 4);
+    for (i, event) in events[..3].iter().enumerate() {
+        assert_eq!((event["event"].as_str(), event["epoch"].as_f64()), (Some("epoch"), Some(i as f64 + 1.0)));
+        assert!(event["train"]["loss"].is_f64() && event["valid"]["accuracy"].is_f64());
+    }
+    let done = &events[3];
+    assert_eq!(done["event"], "done");
+    assert_eq!((done["epochs"].as_f64(), done["stopped_by"].as_str()), (Some(3.0), Some("epochs")));
+    assert_eq!(done["best"]["monitor"], "valid/loss");
+    assert!(done["test"]["accuracy"].as_f64().unwrap() > 0.85 && done["valid"]["loss"].is_f64());
+    assert_eq!(done["run_dir"], Path::new("runs").join("digits-1").to_str().unwrap());
+    let run = folder.path("runs/digits-1");
+    for file in ["recipe.toml", "history.jsonl", "best.safetensors", "last.safetensors", "report.html"] {
+        assert!(run.join(file).metadata().unwrap().len() > 0, "{file}");
+    }
+    assert_eq!(history(&run.join("history.jsonl")).len(), 3);
+    let page = std::fs::read_to_string(run.join("report.html")).unwrap();
+    assert!(page.contains("<svg") && !page.contains("http://www.w3.org/1999/xlink"));
+
+    let judged: serde_json::Value =
+        serde_json::from_str(&succeeded(&folder.run(&["evaluate", "runs/digits-1", "--json"]))).unwrap();
+    assert_eq!(judged["accuracy"], done["test"]["accuracy"]);
+    let again = succeeded(&folder.run(&["train", "digits.toml", "--set", "train.epochs=1", "--json", "--quiet"]));
+    assert!(again.contains("digits-2"), "{again}");
+}
+
+#[test]
+fn predictions_of_tables_pictures_and_numbers() {
+    let folder = Folder::new("predict");
+    std::fs::write(
+        folder.path("flowers.toml"),
+        "[data]\ntrain = { csv = { path = \"flowers.csv\", target = \"kind\" } }\ntransforms = [{ z_score = {} }]\n\
+         [model]\nlayers = [{ dense = { units = 2 } }]\n\
+         [train]\nepochs = 60\nbatch_size = 4\nloss = { cross_entropy = {} }\noptimizer = { adam = { lr = 0.1 } }\n",
+    )
+    .unwrap();
+    let rows: String = (0..20)
+        .map(|i| {
+            format!("{},{},{}\n", i, 20 - i, if i < 10 { "low" } else { "high, rising" })
+                .replace("high, rising", "\"high, rising\"")
+        })
+        .collect();
+    std::fs::write(folder.path("flowers.csv"), format!("a,b,kind\n{rows}")).unwrap();
+    succeeded(&folder.run(&["train", "flowers.toml", "--run-dir", "run", "--quiet"]));
+    std::fs::write(folder.path("new.csv"), "b,a\n19,1\n1,19\n").unwrap();
+    let predicted = succeeded(&folder.run(&["predict", "run", "--input", "new.csv"]));
+    let lines: Vec<&str> = predicted.lines().collect();
+    assert_eq!(lines[0], "class,\"p_high, rising\",p_low");
+    assert!(lines[1].starts_with("low,0.") && lines[2].starts_with("\"high, rising\","), "{predicted}");
+    succeeded(&folder.run(&["predict", "run/best.safetensors", "--input", "new.csv", "--output", "out.csv"]));
+    assert_eq!(std::fs::read_to_string(folder.path("out.csv")).unwrap(), predicted);
+    let wrong = folder.run(&["predict", "run", "--input", "flowers.toml"]);
+    assert_eq!(wrong.status.code(), Some(3), "{}", text(&wrong.stderr));
+
+    std::fs::write(
+        folder.path("line.toml"),
+        "[data]\ntrain = { csv = { path = \"line.csv\", target = \"dollars\", task = \"values\" } }\n\
+         transforms = [{ z_score = {} }, { z_score = { on = \"target\" } }]\n\
+         [model]\nlayers = [{ dense = { units = 1 } }]\n\
+         [train]\nepochs = 200\nbatch_size = 5\nloss = { mse = {} }\noptimizer = { adam = { lr = 0.05 } }\n",
+    )
+    .unwrap();
+    let rows: String = (0..20).map(|i| format!("{i},{}\n", 100_000 + 5000 * i)).collect();
+    std::fs::write(folder.path("line.csv"), format!("size,dollars\n{rows}")).unwrap();
+    let lines = succeeded(&folder.run(&["train", "line.toml", "--run-dir", "line", "--json", "--quiet"]));
+    let done: serde_json::Value = serde_json::from_str(lines.lines().last().unwrap()).unwrap();
+    assert!(done["train"]["real"]["mae"].as_f64().unwrap() < 500.0, "{done}");
+    assert!(done["train"]["mae"].as_f64().unwrap() < 0.05, "{done}");
+    std::fs::write(folder.path("sizes.csv"), "size\n10\n30\n").unwrap();
+    let predicted = succeeded(&folder.run(&["predict", "line", "--input", "sizes.csv"]));
+    let numbers: Vec<f64> = predicted.lines().skip(1).map(|line| line.parse().unwrap()).collect();
+    assert!(predicted.starts_with("dollars\n") && (numbers[0] - 150_000.0).abs() < 2000.0, "{predicted}");
+    assert!((numbers[1] - 250_000.0).abs() < 4000.0, "{predicted}");
+}
+
+#[cfg(unix)]
+fn signal(child: &std::process::Child, name: &str) {
+    assert!(Command::new("kill").args([name, &child.id().to_string()]).status().unwrap().success());
+}
+
+/// Stops a run by a signal after its second epoch, resumes it, and compares it with one that was never stopped.
+#[cfg(unix)]
+#[test]
+fn an_interrupted_run_resumes_to_the_identical_end() {
+    let folder = Folder::new("resume");
+    for (run, name, code) in [("a", "-INT", 130), ("b", "-TERM", 143)] {
+        let mut child = folder
+            .gradus(&[&LONG[..], &["--run-dir", run]].concat())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        lines.next().unwrap().unwrap();
+        lines.next().unwrap().unwrap();
+        signal(&child, name);
+        let last = lines.last().unwrap().unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(code));
+        let done: serde_json::Value = serde_json::from_str(&last).unwrap();
+        assert_eq!((done["event"].as_str(), done["stopped_by"].as_str()), (Some("done"), Some("interrupted")));
+        let epochs = (done["epochs"].as_f64().unwrap().ceil() as u64 + 3).to_string();
+        let set = format!("train.epochs={epochs}");
+        // From another folder, with another number of threads.
+        let output = folder
+            .gradus(&[
+                "train",
+                "--resume",
+                folder.path(run).to_str().unwrap(),
+                "--set",
+                &set,
+                "--threads",
+                "1",
+                "--quiet",
+            ])
+            .current_dir("/")
+            .output()
+            .unwrap();
+        succeeded(&output);
+        let straight = format!("{run}-straight");
+        succeeded(&folder.run(&[
+            "train",
+            "digits.toml",
+            "--set",
+            &set,
+            "--set",
+            "train.stop=[]",
+            "--run-dir",
+            &straight,
+            "--quiet",
+        ]));
+        let (resumed, straight) = (folder.path(run), folder.path(&straight));
+        assert_eq!(history(&resumed.join("history.jsonl")), history(&straight.join("history.jsonl")));
+        let tensors = |path: &Path| gradus_tensor::safetensors::read(path).unwrap().tensors;
+        for file in ["best.safetensors", "last.safetensors"] {
+            assert!(tensors(&resumed.join(file)) == tensors(&straight.join(file)), "{file}");
+        }
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_second_signal_ends_at_once() {
+    let folder = Folder::new("twice");
+    let mut child = folder
+        .gradus(&[&LONG[..], &["--run-dir", "run"]].concat())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    lines.next().unwrap().unwrap();
+    signal(&child, "-INT");
+    signal(&child, "-INT");
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+}
+
+#[test]
+fn a_run_folder_has_one_run_at_a_time() {
+    let folder = Folder::new("lock");
+    let mut child = folder
+        .gradus(&[&LONG[..], &["--run-dir", "run"]].concat())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    lines.next().unwrap().unwrap();
+    for words in [&["train", "digits.toml", "--run-dir", "run", "--overwrite"][..], &["train", "--resume", "run"]] {
+        let second = folder.run(words);
+        assert_eq!(second.status.code(), Some(3));
+        assert!(text(&second.stderr).contains("run is in use by another run"), "{}", text(&second.stderr));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+/// Nobody reads the output any more: the run is saved and ends without a word.
+#[cfg(unix)]
+#[test]
+fn a_closed_output_is_a_quiet_end() {
+    let folder = Folder::new("closed");
+    let mut child = folder
+        .gradus(&[&LONG[..], &["--run-dir", "run"]].concat())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), String::new()));
+    assert!(folder.path("run/last.safetensors").exists());
+    let shell = format!("{} render digits.toml | head -1", env!("CARGO_BIN_EXE_gradus"));
+    let output = Command::new("sh").args(["-c", &shell]).current_dir(&folder.0).output().unwrap();
+    assert_eq!((text(&output.stdout), text(&output.stderr)), ("name = \"digits\"\n".into(), String::new()));
+}
+
+#[test]
+fn damaged_and_foreign_checkpoints_are_refused() {
+    let folder = Folder::new("damaged");
+    succeeded(&folder.run(&["train", "digits.toml", "--set", "train.epochs=1", "--run-dir", "run", "--quiet"]));
+    let file = folder.path("run/last.safetensors");
+    let whole = std::fs::read(&file).unwrap();
+    let refused = |problem: &str| {
+        let output = folder.run(&["train", "--resume", "run", "--quiet"]);
+        assert_eq!(output.status.code(), Some(3));
+        let message = text(&output.stderr).replace("\n  │ ", " ");
+        assert!(message.contains(problem), "{message}");
+    };
+    let mut flipped = whole.clone();
+    let middle = flipped.len() - 1000;
+    flipped[middle] ^= 1;
+    std::fs::write(&file, &flipped).unwrap();
+    refused("do not have the checksum that was written with them");
+    std::fs::write(&file, &whole[..whole.len() / 2]).unwrap();
+    refused("is damaged");
+    std::fs::write(&file, b"hello").unwrap();
+    refused("is not a safetensors file");
+    std::fs::copy(folder.path("run/best.safetensors"), &file).unwrap();
+    refused("it holds tensors, but is no checkpoint of a training run");
+    std::fs::write(&file, &whole).unwrap();
+    let output = folder.run(&["train", "--resume", "run", "--quiet", "--set", "model.layers.1.dense.units=64"]);
+    assert_eq!(output.status.code(), Some(3));
+    assert!(text(&output.stderr).contains("`dense/weight`: shape [64, 128] in the checkpoint, [64, 64] now"));
+    assert_eq!(std::fs::read(&file).unwrap(), whole, "a refused run changed the checkpoint");
+}
+
+#[test]
+fn what_fails_leaves_nothing_behind() {
+    let folder = Folder::new("nothing");
+    let output = folder.run(&["train", "digits.toml", "--set", "model.layers.4.dense.units=12", "--run-dir", "run"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(!folder.path("run").exists());
+    std::fs::write(folder.path("file"), "x").unwrap();
+    let output = folder.run(&["train", "digits.toml", "--run-dir", "file"]);
+    assert_eq!(output.status.code(), Some(3));
+    assert!(text(&output.stderr).contains("file is not a folder"));
+    let output = folder.run(&["train", "digits.toml", "--run-dir", "file/run"]);
+    assert_eq!(output.status.code(), Some(3));
+    assert!(text(&output.stderr).contains("cannot write to the run folder"), "{}", text(&output.stderr));
+    let names: Vec<_> = std::fs::read_dir(&folder.0).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(names.len(), 2, "{names:?}");
+}
