@@ -16,7 +16,8 @@ use serde::{Deserialize, Serialize};
 pub struct BinaryCrossEntropy {
     /// The weight of positive targets: one for all outputs, or one for each.
     pub pos_weight: PosWeight,
-    /// The network's outputs are logits. If not, they are probabilities, clipped to [1e-7, 1 - 1e-7], without gradient beyond.
+    /// The network's outputs are logits. If not, they are probabilities; p and 1 - p are each clipped to [1e-7, 1 - 1e-7], without
+    /// gradient beyond.
     pub from_logits: bool,
     /// The mean or the sum.
     pub reduction: Reduction,
@@ -83,8 +84,9 @@ impl Loss for BinaryCrossEntropy {
         let (positive, negative) = if self.from_logits {
             ((-y).softplus(), y.softplus())
         } else {
-            let p = y.clamp(CLIP, 1.0 - CLIP);
-            (-p.log(), -(1.0 - p).log())
+            // Each is clipped by itself: what 1 - p has left of a clipped p near 1 is rounding error in f32.
+            let clipped = |p: &Node| p.clamp(CLIP, 1.0 - CLIP);
+            (-clipped(y).log(), -clipped(&(1.0 - y)).log())
         };
         let positive = match &self.pos_weight {
             PosWeight::All(1.0) => positive,
