@@ -14,7 +14,7 @@ pub struct Progress {
     /// The last time the live line was drawn.
     drawn: Instant,
     begun: Instant,
-    first_step: Option<u64>,
+    first_step: u64,
     pending: bool,
     epochs: u64,
     /// From scaled errors to the units of the data.
@@ -30,16 +30,20 @@ impl Progress {
             last: None,
             drawn: now,
             begun: now,
-            first_step: None,
+            first_step: 0,
             pending: false,
             epochs,
             factor,
         }
     }
 
+    /// The first step is next.
+    pub fn start(&mut self, context: &Context<'_>) {
+        (self.begun, self.first_step) = (Instant::now(), context.step());
+    }
+
     /// Some steps were done.
     pub fn steps(&mut self, context: &Context<'_>) {
-        self.first_step.get_or_insert(context.step());
         if !self.live || self.drawn.elapsed() < Duration::from_millis(80) {
             return;
         }
@@ -104,7 +108,7 @@ impl Progress {
     }
 
     fn pace(&self, context: &Context<'_>) -> String {
-        let done = context.step().saturating_sub(self.first_step.unwrap_or(0));
+        let done = context.step().saturating_sub(self.first_step);
         let rate = done as f64 / self.begun.elapsed().as_secs_f64();
         let mut text = format!("{rate:.0} steps/s");
         if let Some(left) =

@@ -273,7 +273,10 @@ impl Watcher<'_> {
         }
         self.warned = context.warnings.len();
         match event {
-            Event::Start => self.history = context.history.to_vec(),
+            Event::Start => {
+                self.history = context.history.to_vec();
+                self.progress.iter_mut().for_each(|progress| progress.start(context));
+            }
             Event::Steps => self.progress.iter_mut().for_each(|progress| progress.steps(context)),
             Event::Record { epoch_end } => {
                 if let Some(record) = context.history.last() {
