@@ -81,3 +81,8 @@ pub mod prelude {
         ModelFile, Outcome, Patience, Predictor, Scores, Steps, Trainer,
     };
 }
+
+/// The examples of the README, run as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

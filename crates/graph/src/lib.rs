@@ -31,5 +31,5 @@ pub use model::{Entry, InputSpec, Model, NodeId, Role, Variable};
 pub use node::{Axes, IntoNode, Node};
 pub use op::{CustomOp, Grad, Grads, Kernel, Kind, OpDef, ShapeError};
 pub use ops::Op;
-pub use program::{Engine, Halt, Mode, Request, RunError};
+pub use program::{Engine, Halt, Memory, Mode, Request, RunError};
 pub use state::State;

@@ -3,7 +3,7 @@
 use crate::model::{Frozen, Model, NodeId};
 use crate::op::{HostOp, Result};
 use crate::passes::{concrete::concrete, group::group, simplify::simplify, split::split_updates};
-use crate::plan::{Plan, Wanted, plan};
+use crate::plan::{Plan, Wanted, plan, traffic};
 use crate::state::{Layout, State};
 use crate::{GraphError, Op};
 use gradus_kernels::instr::HostKernel;
@@ -82,6 +82,24 @@ pub struct Halt {
     pub value: f64,
     /// The step, counted from 0.
     pub step: u64,
+}
+
+/// The memory of a compiled step, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Memory {
+    /// Intermediate values.
+    pub arena: usize,
+    /// Constants.
+    pub constants: usize,
+    /// Parameters, optimiser slots, running statistics.
+    pub state: usize,
+}
+
+impl Memory {
+    /// All of it.
+    pub fn total(&self) -> usize {
+        self.arena + self.constants + self.state
+    }
 }
 
 /// A compiled model. Plans are made for each batch size when it first occurs, and kept.
@@ -263,22 +281,28 @@ impl<T: Real> Engine<T> {
         &self.request
     }
 
-    /// The schedule for a batch size as text: kernels, shapes and bytes in the order they run.
+    /// The schedule for a batch size as text: kernels, shapes and the bytes that each reads and writes, in the order they run.
     pub fn describe(&mut self, batch: usize) -> Result<String> {
         self.prepare(batch)?;
         let program = &self.plans[&batch];
-        let bytes = |n: usize| n * std::mem::size_of::<T>();
-        let mut text = String::new();
-        for (i, label) in program.labels.iter().enumerate() {
-            text.push_str(&format!("{i:>4}  {label}\n"));
+        let mut text = format!("{:<4} {:>12}  kernel\n", "#", "bytes");
+        for (i, (label, instr)) in program.labels.iter().zip(program.code.instrs()).enumerate() {
+            let bytes = traffic(instr) * size_of::<T>();
+            text.push_str(&format!("{i:>4} {bytes:>12}  {label}\n"));
         }
-        text.push_str(&format!(
-            "arena {} bytes, constants {} bytes, state {} bytes\n",
-            bytes(program.arena.len()),
-            bytes(program.consts.len()),
-            bytes(self.layout.len)
-        ));
         Ok(text)
+    }
+
+    /// The memory that a step of this batch size works in, in bytes.
+    pub fn memory(&mut self, batch: usize) -> Result<Memory> {
+        self.prepare(batch)?;
+        let program = &self.plans[&batch];
+        let bytes = |elements: usize| elements * size_of::<T>();
+        Ok(Memory {
+            arena: bytes(program.arena.len()),
+            constants: bytes(program.consts.len()),
+            state: bytes(self.layout.len),
+        })
     }
 
     fn compile(&self, batch: usize) -> Result<Program<T>> {

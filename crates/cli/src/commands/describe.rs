@@ -37,13 +37,13 @@ impl Describe {
         let batch = recipe.train.batch_size;
         let plan = engine.describe(batch)?;
         let (parameters, flops) = (model.parameters(), rows.iter().map(|row| row.flops).sum::<u64>());
-        let memory = memory(&plan);
+        let memory = engine.memory(batch)?;
         if self.json {
-            let total: u64 = memory.iter().map(|(_, bytes)| bytes).sum();
             return console::print_json(&serde_json::json!({
                 "name": recipe.name, "layers": rows, "parameters": parameters, "flops": flops, "batch_size": batch,
-                "memory": memory.iter().map(|(name, bytes)| ((*name).to_string(), (*bytes).into())).chain([("total".to_string(), total.into())])
-                    .collect::<serde_json::Map<String, serde_json::Value>>(),
+                "memory": {
+                    "arena": memory.arena, "constants": memory.constants, "state": memory.state, "total": memory.total(),
+                },
                 "plan": if self.plan { Some(plan.lines().collect::<Vec<_>>()) } else { None },
             }));
         }
@@ -56,25 +56,18 @@ impl Describe {
         }
         table.push(["total".into(), String::new(), String::new(), grouped(parameters as u64), grouped(flops)]);
         let mut text = format!("{}\n\n{}\n", recipe.name, aligned(&table));
-        let parts: Vec<String> = memory.iter().map(|(name, bytes)| format!("{name} {}", size(*bytes))).collect();
-        let total = memory.iter().map(|(_, bytes)| bytes).sum();
-        text += &format!("a training step of batch size {batch} works in {}: {}\n", size(total), parts.join(", "));
+        text += &format!(
+            "a training step of batch size {batch} works in {}: arena {}, constants {}, state {}\n",
+            size(memory.total()),
+            size(memory.arena),
+            size(memory.constants),
+            size(memory.state)
+        );
         if self.plan {
             text += &format!("\n{plan}");
         }
         console::print(&text)
     }
-}
-
-/// What the plan's last line says of the memory: parts with their bytes.
-fn memory(plan: &str) -> Vec<(&str, u64)> {
-    let last = plan.lines().last().unwrap_or_default();
-    last.split(", ")
-        .filter_map(|part| {
-            let mut words = part.split(' ');
-            Some((words.next()?, words.next()?.parse().ok()?))
-        })
-        .collect()
 }
 
 /// Columns; the last two to the right.
@@ -105,7 +98,7 @@ fn grouped(n: u64) -> String {
 }
 
 /// `1.5 MiB`
-fn size(bytes: u64) -> String {
+fn size(bytes: usize) -> String {
     match bytes {
         0..1024 => format!("{bytes} bytes"),
         1024..1_048_576 => format!("{:.1} KiB", bytes as f64 / 1024.0),

@@ -52,9 +52,11 @@ pub fn summary(data: &ReportData, width: usize) -> String {
     if !summary.stopped_by.is_empty() {
         facts.push(format!("stopped by {} ({})", summary.stopped_by, stop_words(&summary.stopped_by)));
     }
+    let epochs = epoch(summary.epochs);
+    let unit = if epochs == "1" { "epoch" } else { "epochs" };
     facts.push(match summary.best_epoch {
-        Some(best) => format!("{} epochs, best after {}", epoch(summary.epochs), epoch(best)),
-        None => format!("{} epochs", epoch(summary.epochs)),
+        Some(best) => format!("{epochs} {unit}, best after {}", epoch(best)),
+        None => format!("{epochs} {unit}"),
     });
     facts.push(format!("{} steps in {}", count(summary.steps), duration(summary.seconds)));
     facts.push(format!("{} parameters", count(summary.parameters)));
