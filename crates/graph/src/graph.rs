@@ -13,6 +13,9 @@ use std::panic::Location;
 use std::rc::Rc;
 use std::sync::Arc;
 
+/// The most values of one variable: 16 GiB in `f32`. What is larger is a slip of the pen and would end in a failed allocation.
+const LARGEST: usize = 1 << 32;
+
 #[derive(Clone, Default)]
 pub(crate) struct Inner {
     pub(crate) nodes: Vec<Entry>,
@@ -77,6 +80,12 @@ impl Graph {
     #[track_caller]
     pub fn variable(&self, name: &str, shape: impl AsRef<[usize]>, init: impl Init, role: Role) -> Node {
         let at = Location::caller();
+        let len = shape.as_ref().iter().try_fold(1usize, |n, &d| n.checked_mul(d));
+        if len.is_none_or(|n| n > LARGEST) {
+            let received = format!("`{name}` {}", Shape::fixed(shape.as_ref()));
+            let expected = "a variable of at most 2³² values";
+            return self.refuse("variable", crate::ShapeError::new(expected, received, "make the layer smaller"));
+        }
         let path = self.path(name);
         let index = {
             let mut g = self.0.borrow_mut();

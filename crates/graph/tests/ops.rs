@@ -207,3 +207,15 @@ fn a_cut_gradient_is_an_error_that_says_where() {
     let error = g.gradients(&other, &[&w]).unwrap_err().to_string();
     assert!(error.contains("does not depend"), "{error}");
 }
+
+#[test]
+fn a_variable_beyond_all_memory_is_refused() {
+    use gradus_graph::{Constant, Role};
+    for size in [1 << 40, usize::MAX] {
+        let g = Graph::new();
+        let x = g.input("x", [3]);
+        let y = g.scope("dense", || x.matmul(&g.variable("weight", [3, size], Constant(0.0), Role::Weight)));
+        let error = g.model(&[("y", &y.relu())]).unwrap_err().to_string();
+        assert!(error.contains("`variable` in `dense`") && error.contains("at most 2³² values"), "{error}");
+    }
+}

@@ -5,7 +5,7 @@
 //! | [`expr`] | scalar expressions, the language of fused maps and epilogues |
 //! | [`instr`] | the instructions of a compiled step |
 //! | [`Code`] | a checked list of instructions that runs |
-//! | [`reference`] | what each instruction means, in the plainest code |
+//! | [`mod@reference`] | what each instruction means, in the plainest code |
 //! | [`random`] | the random numbers of an instruction |
 //! | [`Pool`], [`Buffer`], [`Isa`], [`Real`] | threads, memory, instruction sets, element types |
 //!
