@@ -118,6 +118,10 @@ unary! {
     erf Erf,
     /// ln(1 + eˣ)
     softplus Softplus,
+    /// Sine of an angle in radians.
+    sin Sin,
+    /// Cosine of an angle in radians.
+    cos Cos,
     /// max(x, 0)
     relu Relu,
     /// The same value, through which no gradient flows.

@@ -87,6 +87,8 @@ fn build(op: &str, attrs: &Value, x: &[Node]) -> Option<Node> {
         "sigmoid" => x[0].sigmoid(),
         "erf" => x[0].erf(),
         "softplus" => x[0].softplus(),
+        "sin" => x[0].sin(),
+        "cos" => x[0].cos(),
         "relu" => x[0].relu(),
         "clamp" => x[0].clamp(number("low"), number("high")),
         "leaky_relu" => x[0].leaky_relu(number("slope")),

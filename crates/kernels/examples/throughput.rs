@@ -173,6 +173,7 @@ impl Bench {
             self.map("exp", &[n], &[ones], unary(Unary::Exp), &[(1, None)]);
             self.map("log", &[n], &[ones], unary(Unary::Log), &[(1, None)]);
             self.map("erf", &[n], &[ones], unary(Unary::Erf), &[(1, None)]);
+            self.map("sin", &[n], &[ones], unary(Unary::Sin), &[(1, None)]);
             let sum = Reduce { fold: Fold::Sum, from: 0, to: 1, scale: 1.0 };
             self.map("sum of squares", &[n], &[ones], unary(Unary::Square), &[(1, Some(sum))]);
             let (adam, stores) = adam();

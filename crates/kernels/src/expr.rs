@@ -51,6 +51,10 @@ pub enum Unary {
     Erf,
     /// ln(1 + eˣ), without overflow.
     Softplus,
+    /// Sine of an angle in radians; NaN at ±∞.
+    Sin,
+    /// Cosine of an angle in radians; NaN at ±∞.
+    Cos,
     /// The largest whole number not above x.
     Floor,
 }

@@ -26,6 +26,8 @@ impl Unary {
             }
             Unary::Erf => erf(x),
             Unary::Softplus => x.max(0.0) + (-x.abs()).exp().ln_1p() + if x.is_nan() { x } else { 0.0 },
+            Unary::Sin => x.sin(),
+            Unary::Cos => x.cos(),
             Unary::Floor => x.floor(),
         }
     }

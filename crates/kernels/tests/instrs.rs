@@ -135,6 +135,8 @@ fn not_a_number_is_passed_on() {
         Unary::Sigmoid,
         Unary::Erf,
         Unary::Softplus,
+        Unary::Sin,
+        Unary::Cos,
         Unary::Floor,
     ];
     let binary = [

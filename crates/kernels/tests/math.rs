@@ -43,6 +43,8 @@ fn functions_are_accurate() {
             (Unary::Sigmoid, 2.5),
             (Unary::Erf, 2.0),
             (Unary::Softplus, 2.5),
+            (Unary::Sin, 0.7),
+            (Unary::Cos, 0.7),
             (Unary::Sqrt, 0.51),
             (Unary::Rsqrt, 1.6),
             (Unary::Recip, 0.51),

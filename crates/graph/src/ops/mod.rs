@@ -100,11 +100,11 @@ macro_rules! ops {
 }
 
 ops! {
-    abs::Abs, add::Add, argmax::ArgMax, clamp::Clamp, compare::Compare, concat::Concat, count::Count, div::Div, elu::Elu,
+    abs::Abs, add::Add, argmax::ArgMax, clamp::Clamp, compare::Compare, concat::Concat, cos::Cos, count::Count, div::Div, elu::Elu,
     erf::Erf, exp::Exp, expand::Expand, expm1::Expm1, fill::Fill, floor::Floor, gather::Gather, iota::Iota,
     leaky_relu::LeakyRelu, log::Log, log1p::Log1p, log_softmax::LogSoftmax, matmul::MatMul, max::Max, maximum::Maximum,
     minimum::Minimum, mul::Mul, neg::Neg, pad::Pad, permute::Permute, pow::Pow, random::Random, recip::Recip, reduce::Reduce,
-    relu::Relu, reshape::Reshape, rsqrt::Rsqrt, scatter_add::ScatterAdd, select::Select, sigmoid::Sigmoid, sign::Sign,
+    relu::Relu, reshape::Reshape, rsqrt::Rsqrt, scatter_add::ScatterAdd, select::Select, sigmoid::Sigmoid, sign::Sign, sin::Sin,
     slice::Slice, softmax::Softmax, softplus::Softplus, sqrt::Sqrt, square::Square, stop_gradient::StopGradient, sub::Sub,
     switch::Switch, tanh::Tanh,
 }

@@ -381,7 +381,9 @@ fn is_slow(inst: &Inst) -> bool {
                     | Unary::Tanh
                     | Unary::Sigmoid
                     | Unary::Erf
-                    | Unary::Softplus,
+                    | Unary::Softplus
+                    | Unary::Sin
+                    | Unary::Cos,
                 _
             )
             | Inst::Binary(Binary::Pow, _, _)

@@ -144,6 +144,8 @@ formulas! {
     Sigmoid 1 x => T::sigmoid::<S>(x[0]);
     Erf 1 x => T::erf::<S>(x[0]);
     Softplus 1 x => T::softplus::<S>(x[0]);
+    Sin 1 x => T::sin::<S>(x[0]);
+    Cos 1 x => T::cos::<S>(x[0]);
     Floor 1 x => S::floor(x[0]);
     Add 2 x => S::add(x[0], x[1]);
     Sub 2 x => S::sub(x[0], x[1]);
@@ -189,6 +191,7 @@ pub fn loop_of<T: Real>(kind: OpKind, isa: Isa) -> Entry<Slot<T>, TileOp<T>> {
         U(Unary::Expm1) => Expm1, U(Unary::Log) => Log, U(Unary::Log1p) => Log1p, U(Unary::Sqrt) => Sqrt,
         U(Unary::Rsqrt) => Rsqrt, U(Unary::Recip) => Recip, U(Unary::Square) => Square, U(Unary::Tanh) => Tanh,
         U(Unary::Sigmoid) => Sigmoid, U(Unary::Erf) => Erf, U(Unary::Softplus) => Softplus, U(Unary::Floor) => Floor,
+        U(Unary::Sin) => Sin, U(Unary::Cos) => Cos,
         B(Binary::Add) => Add, B(Binary::Sub) => Sub, B(Binary::Mul) => Mul, B(Binary::Div) => Div,
         B(Binary::Pow) => Pow, B(Binary::Max) => Max, B(Binary::Min) => Min, B(Binary::Eq) => Eq,
         B(Binary::Ne) => Ne, B(Binary::Lt) => Lt, B(Binary::Le) => Le, B(Binary::Gt) => Gt, B(Binary::Ge) => Ge,

@@ -148,6 +148,8 @@ pub unsafe trait Element: Sized {
     unsafe fn sigmoid<S: Simd<T = Self>>(x: S::V) -> S::V;
     unsafe fn erf<S: Simd<T = Self>>(x: S::V) -> S::V;
     unsafe fn softplus<S: Simd<T = Self>>(x: S::V) -> S::V;
+    unsafe fn sin<S: Simd<T = Self>>(x: S::V) -> S::V;
+    unsafe fn cos<S: Simd<T = Self>>(x: S::V) -> S::V;
     unsafe fn pow<S: Simd<T = Self>>(a: S::V, b: S::V) -> S::V;
     /// Added and taken away again, rounds numbers well below it to whole ones.
     const ROUND: Self;
@@ -294,7 +296,7 @@ unsafe impl Element for f32 {
     type Avx512 = Array<f32, 4, FUSED>;
 
     scalar_functions!(f32, u32, 127, 23);
-    vector_functions!(exp expm1 log log1p tanh sigmoid erf softplus);
+    vector_functions!(exp expm1 log log1p tanh sigmoid erf softplus sin cos);
 
     #[inline(always)]
     unsafe fn pow<S: Simd<T = f32>>(a: S::V, b: S::V) -> S::V {
@@ -316,7 +318,9 @@ unsafe impl Element for f64 {
     type Avx512 = Array<f64, 2, FUSED>;
 
     scalar_functions!(f64, u64, 1023, 52);
-    lane_functions!(exp Exp expm1 Expm1 log Log log1p Log1p tanh Tanh sigmoid Sigmoid erf Erf softplus Softplus);
+    lane_functions! {
+        exp Exp expm1 Expm1 log Log log1p Log1p tanh Tanh sigmoid Sigmoid erf Erf softplus Softplus sin Sin cos Cos
+    }
 
     #[inline(always)]
     unsafe fn pow<S: Simd<T = f64>>(a: S::V, b: S::V) -> S::V {

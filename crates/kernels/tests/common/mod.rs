@@ -168,7 +168,10 @@ pub fn expression(rng: &mut Rng, inputs: usize, rank: usize, length: usize, rand
                 Inst::Binary(Binary::Mul, t, b)
             }
             _ => Inst::Unary(
-                pick(rng, &[Unary::Neg, Unary::Abs, Unary::Tanh, Unary::Sigmoid, Unary::Erf, Unary::Softplus]),
+                pick(
+                    rng,
+                    &[Unary::Neg, Unary::Abs, Unary::Tanh, Unary::Sigmoid, Unary::Erf, Unary::Softplus, Unary::Sin],
+                ),
                 a,
             ),
         };

@@ -1,0 +1,30 @@
+//! Cosine of an angle in radians, `y = cos x`, `dx = -dy·sin x`.
+
+use crate::Node;
+use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError};
+use gradus_kernels::Unary;
+use gradus_tensor::Shape;
+
+/// Cosine of an angle in radians, `y = cos x`, `dx = -dy·sin x`.
+#[derive(Clone, Debug)]
+pub struct Cos;
+
+impl OpDef for Cos {
+    const NAME: &'static str = "cos";
+
+    fn shape(&self, x: &[&Shape]) -> Result<Shape, ShapeError> {
+        Ok(x[0].clone())
+    }
+
+    fn grad(&self, x: &[Node], _y: &Node, dy: &Node) -> Grads {
+        vec![Grad::Flow(-(dy * x[0].sin()))]
+    }
+
+    fn kernel(&self, _x: &[Vec<usize>], _y: &[usize]) -> Kernel {
+        Kernel::map1(|x| x.unary(Unary::Cos))
+    }
+
+    fn cases() -> Vec<Case> {
+        vec![Case::new(Cos, [[2, 3].into()]), Case::new(Cos, [Shape::batched(&[5])])]
+    }
+}

@@ -1,0 +1,30 @@
+//! Sine of an angle in radians, `y = sin x`, `dx = dy·cos x`.
+
+use crate::Node;
+use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError};
+use gradus_kernels::Unary;
+use gradus_tensor::Shape;
+
+/// Sine of an angle in radians, `y = sin x`, `dx = dy·cos x`.
+#[derive(Clone, Debug)]
+pub struct Sin;
+
+impl OpDef for Sin {
+    const NAME: &'static str = "sin";
+
+    fn shape(&self, x: &[&Shape]) -> Result<Shape, ShapeError> {
+        Ok(x[0].clone())
+    }
+
+    fn grad(&self, x: &[Node], _y: &Node, dy: &Node) -> Grads {
+        vec![Grad::Flow(dy * x[0].cos())]
+    }
+
+    fn kernel(&self, _x: &[Vec<usize>], _y: &[usize]) -> Kernel {
+        Kernel::map1(|x| x.unary(Unary::Sin))
+    }
+
+    fn cases() -> Vec<Case> {
+        vec![Case::new(Sin, [[2, 3].into()]), Case::new(Sin, [Shape::batched(&[5])])]
+    }
+}
