@@ -94,13 +94,16 @@ pub fn with_absolute_paths(recipe: &Recipe, locator: &Locator) -> Recipe {
             sources.push(source);
         }
     }
-    for source in sources {
+    for mut source in sources {
+        while let Source::Take(take) = source {
+            source = &mut take.from;
+        }
         match source {
             Source::Idx(idx) => [Some(&mut idx.images), idx.labels.as_mut()].into_iter().flatten().for_each(place),
             Source::Npy(npy) => [Some(&mut npy.data), npy.label.as_mut()].into_iter().flatten().for_each(place),
             Source::Npz(npz) => place(&mut npz.path),
             Source::Csv(csv) => place(&mut csv.path),
-            Source::Embedded(_) => {}
+            Source::Embedded(_) | Source::Take(_) => {}
         }
     }
     recipe

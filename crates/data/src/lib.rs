@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`dataset`] | [`Dataset`]: inputs and targets in memory, what everything else produces or consumes |
 //! | [`schema`] | [`Schema`]: what a model must remember of its training data to read other data the same way |
-//! | [`readers`] | [`Source`]: a recipe's `{ idx = {…} }`, `{ npz = {…} }`, `{ csv = {…} }`, … and one file per format |
+//! | [`readers`] | [`Source`]: a recipe's `{ idx = {…} }`, `{ npz = {…} }`, `{ csv = {…} }`, `{ take = {…} }`, … and one file each |
 //! | [`locator`] | [`Locator`]: where relative paths are looked for |
 //! | [`transforms`] | [`Pipeline`]: min-max, z-score, one-hot; fitted on the training data, applied anywhere |
 //! | [`split`] | parts held out for validation and test |

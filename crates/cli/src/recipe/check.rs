@@ -3,6 +3,7 @@
 use super::document::Document;
 use super::error::RecipeError;
 use super::{Part, Recipe};
+use gradus_data::Source;
 use gradus_nn::{Layer as _, Loss as _, Optimizer as _, regularizers::Regularizer as _};
 use gradus_train::{Every, TrainError};
 
@@ -36,6 +37,25 @@ pub(super) fn check(recipe: &Recipe, document: &Document) -> Result<(), RecipeEr
                     "leave the part out to do without it",
                 );
             }
+        }
+    }
+    let mut sources = vec![("train", &recipe.data.train)];
+    for (key, part) in [("valid", &recipe.data.valid), ("test", &recipe.data.test)] {
+        if let Some(Part::Source(source)) = part {
+            sources.push((key, source));
+        }
+    }
+    for (key, mut source) in sources {
+        let mut path = format!("data.{key}");
+        while let Source::Take(take) = source {
+            path.push_str(".take");
+            if take.rows == 0 {
+                let problem = format!("`{path}.rows` is 0, but must be at least 1");
+                let help = "give the source alone, without `take`, to use every row";
+                return at(&format!("{path}.rows"), problem, "expected at least 1", help);
+            }
+            path.push_str(".from");
+            source = &take.from;
         }
     }
     let train = &recipe.train;

@@ -26,7 +26,7 @@ type Table<'i> = DeTable<'i>;
 type Value<'i> = Spanned<DeValue<'i>>;
 
 /// Tables that hold one named member of a family: setting another member replaces it.
-const FAMILIES: [&str; 6] = ["loss", "optimizer", "regularizer", "activation", "weight_init", "bias_init"];
+const FAMILIES: [&str; 7] = ["loss", "optimizer", "regularizer", "activation", "weight_init", "bias_init", "from"];
 /// Tables that hold either one named source or settings of a part.
 const PARTS: [&str; 3] = ["train", "valid", "test"];
 /// Stops that can be written as one number, and the setting that this number is.

@@ -1,6 +1,6 @@
 //! Data for validation or test: a source of its own, or a part held out of the training data.
 
-use gradus_data::readers::{CsvSource, Embedded, IdxSource, NpySource, NpzSource};
+use gradus_data::readers::{CsvSource, Embedded, IdxSource, NpySource, NpzSource, Take};
 use gradus_data::{Holdout, Source};
 use serde::{Deserialize, Serialize};
 
@@ -36,13 +36,15 @@ struct Fields {
     csv: Option<CsvSource>,
     #[serde(skip_serializing_if = "Option::is_none")]
     embedded: Option<Embedded>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    take: Option<Box<Take>>,
 }
 
 impl TryFrom<Fields> for Part {
     type Error = &'static str;
 
     fn try_from(fields: Fields) -> Result<Part, &'static str> {
-        let Fields { fraction, count, stratified, shuffle, idx, npy, npz, csv, embedded } = fields;
+        let Fields { fraction, count, stratified, shuffle, idx, npy, npz, csv, embedded, take } = fields;
         let held = fraction.is_some() || count.is_some() || stratified.is_some() || shuffle.is_some();
         let mut sources: Vec<Source> = vec![];
         sources.extend(idx.map(Source::Idx));
@@ -50,6 +52,7 @@ impl TryFrom<Fields> for Part {
         sources.extend(npz.map(Source::Npz));
         sources.extend(csv.map(Source::Csv));
         sources.extend(embedded.map(Source::Embedded));
+        sources.extend(take.map(Source::Take));
         match (held, sources.pop()) {
             (false, Some(source)) if sources.is_empty() => Ok(Part::Source(source)),
             (true, None) if fraction.is_some() != count.is_some() => Ok(Part::Held(Holdout {
@@ -79,6 +82,7 @@ impl From<Part> for Fields {
             Part::Source(Source::Npz(source)) => fields.npz = Some(source),
             Part::Source(Source::Csv(source)) => fields.csv = Some(source),
             Part::Source(Source::Embedded(source)) => fields.embedded = Some(source),
+            Part::Source(Source::Take(source)) => fields.take = Some(source),
         }
         fields
     }

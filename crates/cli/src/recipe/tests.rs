@@ -58,6 +58,21 @@ fn options_are_merged() {
 }
 
 #[test]
+fn rows_are_taken_from_any_source() {
+    let iris = r#"data.train={ take = { rows = 90, seed = 4, from = { embedded = "iris" } } }"#;
+    let recipe = with(&[iris, "data.train.take.rows=60", "data.test.take={ rows = 9, from = { embedded = 'iris' } }"]);
+    let recipe = recipe.unwrap();
+    let data = crate::materials::Materials::load(&recipe, &gradus_data::Locator::default()).unwrap();
+    assert_eq!((data.train.len(), data.test.unwrap().len()), (60, 9));
+    let text = render(&recipe);
+    assert_eq!(Recipe::of(&Document::new("rendered", &text, &[]), "other").unwrap(), recipe, "{text}");
+    let other = with(&[iris, "data.train.take.from.npz.path=x.npz", "data.train.take.from.npz.task=classes"]).unwrap();
+    assert_eq!(other.data.train.name(), "x.npz");
+    let error = with(&[iris, "data.train.take.rows=0"]).unwrap_err().to_string();
+    assert!(error.contains("`data.train.take.rows` is 0, but must be at least 1"), "{error}");
+}
+
+#[test]
 fn places_are_told() {
     let document = Document::new("test.toml", TEXT, &["model.layers.2.dense.units=12".into()]);
     let text = |path: &str| document.text_at(&document.place(path).unwrap()).to_string();

@@ -5,6 +5,7 @@
 //! train = { npz = { path = "ai-edu/ch10.train.npz", task = "classes" } }
 //! train = { csv = { path = "kc_house/kc_house_data.csv", target = "price", task = "values", drop = ["id", "date"] } }
 //! train = { embedded = "digits" }
+//! train = { take = { rows = 1000, from = { embedded = "digits" } } }
 //! ```
 
 pub mod csv;
@@ -13,6 +14,7 @@ pub mod idx;
 pub mod npy;
 mod stream;
 mod table;
+pub mod take;
 mod view;
 
 pub use csv::CsvSource;
@@ -20,6 +22,7 @@ pub use embedded::Embedded;
 pub use idx::IdxSource;
 pub use npy::{NpySource, NpzSource};
 pub use stream::Stream;
+pub use take::Take;
 
 use crate::dataset::{Dataset, Target};
 use crate::error::DataError;
@@ -50,6 +53,8 @@ pub enum Source {
     Csv(CsvSource),
     /// A small set that is part of the program.
     Embedded(Embedded),
+    /// Some rows of another source.
+    Take(Box<Take>),
 }
 
 /// What a target is.
@@ -79,6 +84,7 @@ impl Source {
     /// Reads inputs alone, for a prediction: a target that is there is left out.
     pub fn read_inputs(&self, locator: &Locator, schema: &Schema) -> Result<Dataset, DataError> {
         let data = match self {
+            Source::Take(take) => return take.of(take.from.read_inputs(locator, schema)?),
             Source::Idx(source) => source.read_inputs(locator),
             Source::Npy(source) => source.read_inputs(locator),
             Source::Npz(source) => source.read_inputs(locator),
@@ -93,6 +99,9 @@ impl Source {
     /// The source that reads `path` for a prediction: its format is told by its contents, and options that cannot be told from
     /// them (delimiter, missing-value words, array names) are taken from `base`, the source of the training data.
     pub fn for_inputs(path: &str, base: Option<&Source>, locator: &Locator) -> Result<Source, DataError> {
+        if let Some(Source::Take(take)) = base {
+            return Source::for_inputs(path, Some(&take.from), locator);
+        }
         let place = locator.find(path)?;
         let format = if path == "-" {
             Format::Text
@@ -128,6 +137,7 @@ impl Source {
             Source::Npz(source) => source.path.clone(),
             Source::Csv(source) => source.path.clone(),
             Source::Embedded(set) => set.name().to_string(),
+            Source::Take(take) => take.from.name(),
         }
     }
 
@@ -137,6 +147,7 @@ impl Source {
             Source::Npy(source) => source.read(locator, schema),
             Source::Npz(source) => source.read(locator, schema),
             Source::Csv(source) => source.read(locator, schema),
+            Source::Take(take) => take.of(take.from.read_with(locator, schema)?),
             Source::Embedded(set) => {
                 let data = set.read();
                 match (schema.and_then(Schema::classes), data.labels(), data.classes()) {
