@@ -162,6 +162,11 @@ impl Node {
         &self.graph
     }
 
+    /// Its index in [`Model::nodes`](crate::Model::nodes), which it keeps when a model is extended: see [`Graph::node`].
+    pub fn id(&self) -> NodeId {
+        self.id
+    }
+
     /// Its shape; `[]` once something upstream was wrong.
     pub fn shape(&self) -> Shape {
         self.graph.0.borrow().nodes[self.id].shape.clone()

@@ -9,6 +9,7 @@
 //! | [`Checkpoints`], [`Interrupt`] | ending a run anywhere and going on to the identical end |
 //! | [`ModelFile`], [`Predictor`], [`Evaluation`] | using what was trained |
 //! | [`GradientCheck`] | compiled gradients against central differences |
+//! | [`inspect`] | activations, gradients and updates of each layer, with a verdict |
 //! | [`TrainError`] | everything that can go wrong here |
 //!
 //! # The loop, to copy
@@ -55,6 +56,7 @@ mod error;
 mod evaluate;
 mod gradient_check;
 mod history;
+pub mod inspect;
 mod interrupt;
 mod model_file;
 mod number;

@@ -366,7 +366,7 @@ fn check_key(monitor: &str, interval: u64) -> String {
     format!("{monitor} every {interval}")
 }
 
-fn loader_options(trainer: &Trainer<'_>) -> LoaderOptions {
+pub(crate) fn loader_options(trainer: &Trainer<'_>) -> LoaderOptions {
     LoaderOptions {
         batch: trainer.batch_size,
         seed: trainer.seed,
