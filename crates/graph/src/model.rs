@@ -47,7 +47,7 @@ pub enum Role {
     Weight,
     /// A trained bias.
     Bias,
-    /// A trained scale or shift of a normalisation.
+    /// A trained scale, shift or slope, of a normalisation or an activation.
     Norm,
     /// A parameter that keeps its value.
     Frozen,

@@ -168,12 +168,16 @@ fn the_default_start_of_weights_suits_the_activation() {
         g.input("x", [4]).layer(layer);
         format!("{:?}", g.variables()[0].init)
     };
-    use gradus_nn::init::{Msra, Xavier};
+    use gradus_nn::init::{Distribution, Lecun, Msra, Xavier};
     let msra = |slope| start(Dense::new(3).weight_init(Msra { slope, ..Msra::default() }));
     assert_eq!(start(Dense::new(3).relu()), msra(0.0));
     assert_eq!(start(Dense::new(3).leaky_relu(0.3)), msra(0.3));
     assert_eq!(start(Dense::new(3).tanh()), start(Dense::new(3).weight_init(Xavier::default())));
     assert_ne!(start(Dense::new(3).relu()), start(Dense::new(3)));
+    assert_eq!(start(Dense::new(3).activation(gradus_nn::activations::Prelu::default())), msra(0.25));
+    assert_eq!(start(Dense::new(3).gelu()), msra(0.0));
+    let normal = Lecun { distribution: Distribution::Normal, ..Lecun::default() };
+    assert_eq!(start(Dense::new(3).selu()), start(Dense::new(3).weight_init(normal)));
     let mut layer = AnyLayer::from(Dense::new(3).relu());
     layer.set_default_init(&Xavier::default().into());
     assert_eq!(layer, Dense::new(3).relu().weight_init(Xavier::default()).into());

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Elu {
-    /// Minus the limit on the negative side.
+    /// α: minus the limit on the negative side, and the derivative at 0. 1, as in PyTorch, Keras and ONNX.
     pub alpha: f64,
 }
 

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LeakyRelu {
-    /// The slope where x ≤ 0.
+    /// The slope where x ≤ 0: 0.01 as in PyTorch and ONNX; Keras has 0.3 in its layer and 0.2 in its function.
     pub slope: f64,
 }
 

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Softmax {
-    /// T: above 1 the rows become more even, below 1 sharper.
+    /// T, above 0, which divides x: above 1 the rows become more even, below 1 sharper. 1 everywhere.
     pub temperature: f64,
 }
 

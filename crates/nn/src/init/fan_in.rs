@@ -11,9 +11,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct FanIn {
-    /// Uniform or normal.
+    /// `uniform`, as PyTorch's linear layers and convolutions start; `normal` or `truncated`.
     pub distribution: Distribution,
-    /// A factor on the spread.
+    /// A factor on the spread, above 0: 1.
     pub gain: f64,
 }
 
@@ -33,7 +33,7 @@ impl Initialize for FanIn {
     fn draw(&self, fans: Fans) -> Draw {
         let spread = self.gain / (fans.inputs as f64).sqrt();
         match self.distribution {
-            Distribution::Normal => Draw::Normal(0.0, spread),
+            Distribution::Normal | Distribution::Truncated => self.distribution.of(spread),
             Distribution::Uniform => Draw::Uniform(-spread, spread),
         }
     }

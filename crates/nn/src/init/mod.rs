@@ -21,7 +21,7 @@ pub struct Fans {
 
 /// A rule for first values that may depend on the fans.
 pub trait Initialize {
-    /// How one value is drawn.
+    /// How the values are drawn.
     fn draw(&self, fans: Fans) -> Draw;
 
     /// What is wrong with its settings.
@@ -30,7 +30,7 @@ pub trait Initialize {
     }
 }
 
-/// The distribution of one value.
+/// The distribution of a parameter's values: of each one, but for the last.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Draw {
     /// Always this number.
@@ -39,6 +39,42 @@ pub enum Draw {
     Uniform(f64, f64),
     /// Normal with this mean and standard deviation.
     Normal(f64, f64),
+    /// Normal, without values beyond the bounds.
+    TruncatedNormal {
+        /// The mean before the cut.
+        mean: f64,
+        /// The standard deviation before the cut.
+        std: f64,
+        /// The lower bound, in standard deviations from the mean.
+        low: f64,
+        /// The upper bound, in standard deviations from the mean.
+        high: f64,
+    },
+    /// All values together a matrix with orthogonal rows or columns of this length: see [`Orthogonal`].
+    Orthogonal {
+        /// The length.
+        gain: f64,
+    },
+}
+
+impl Draw {
+    /// First values of a parameter of this shape.
+    pub fn values(self, shape: &[usize], rng: &mut Rng) -> Vec<f64> {
+        let len = shape.iter().product();
+        match self {
+            Draw::Constant(value) => vec![value; len],
+            Draw::Uniform(low, high) => (0..len).map(|_| low + (high - low) * rng.uniform()).collect(),
+            Draw::Normal(mean, std) => (0..len).map(|_| mean + std * rng.normal()).collect(),
+            Draw::TruncatedNormal { mean, std, low, high } => {
+                (0..len).map(|_| mean + std * truncated_normal::standard(low, high, rng)).collect()
+            }
+            Draw::Orthogonal { gain } => {
+                let rows = shape.first().copied().unwrap_or(1);
+                let matrix = orthogonal::matrix(rows, shape.iter().skip(1).product(), rng);
+                matrix.into_iter().map(|x| gain * x).collect()
+            }
+        }
+    }
 }
 
 /// The kind of distribution, where a rule fixes its spread.
@@ -50,7 +86,13 @@ pub enum Distribution {
     Uniform,
     /// The bell curve.
     Normal,
+    /// The bell curve without what is beyond twice its standard deviation, widened so that the standard deviation after the cut is what
+    /// the rule says. Keras draws so what it calls normal in these rules.
+    Truncated,
 }
+
+/// The standard deviation of a standard normal number that is cut off at ±2.
+const TRUNCATED_STD: f64 = 0.879_625_661_034_239_8;
 
 impl Distribution {
     /// The distribution of mean 0 with this standard deviation.
@@ -58,6 +100,9 @@ impl Distribution {
         match self {
             Distribution::Normal => Draw::Normal(0.0, std),
             Distribution::Uniform => Draw::Uniform(-std * 3f64.sqrt(), std * 3f64.sqrt()),
+            Distribution::Truncated => {
+                Draw::TruncatedNormal { mean: 0.0, std: std / TRUNCATED_STD, low: -2.0, high: 2.0 }
+            }
         }
     }
 }
@@ -65,7 +110,8 @@ impl Distribution {
 table! {
     /// Any initialisation.
     pub enum AnyInit: Initialize, "an initialisation" {
-        auto::Auto, zero::Zero, constant::Constant, uniform::Uniform, normal::Normal, xavier::Xavier, msra::Msra, fan_in::FanIn,
+        auto::Auto, zero::Zero, constant::Constant, uniform::Uniform, normal::Normal, truncated_normal::TruncatedNormal,
+        xavier::Xavier, msra::Msra, lecun::Lecun, fan_in::FanIn, orthogonal::Orthogonal,
     }
 }
 
@@ -89,14 +135,10 @@ impl AnyInit {
         Drawn(self.draw(fans))
     }
 
-    /// Itself, or for [`Auto`] the rule that suits the activation after the weight: MSRA for one like ReLU (with its slope), else
-    /// Xavier, both uniform.
+    /// Itself, or for [`Auto`] the rule that suits the activation after the weight:
+    /// [`Activate::weight_init`](crate::activations::Activate::weight_init).
     pub fn resolve(&self, activation: &crate::AnyActivation) -> AnyInit {
-        match (self, activation.rectifier_slope()) {
-            (AnyInit::Auto(_), Some(slope)) => Msra { slope, ..Msra::default() }.into(),
-            (AnyInit::Auto(_), None) => Xavier::default().into(),
-            (given, _) => given.clone(),
-        }
+        if matches!(self, AnyInit::Auto(_)) { activation.weight_init() } else { self.clone() }
     }
 }
 
@@ -105,11 +147,6 @@ struct Drawn(Draw);
 
 impl Init for Drawn {
     fn values(&self, shape: &[usize], rng: &mut Rng) -> Vec<f64> {
-        let len = shape.iter().product();
-        match self.0 {
-            Draw::Constant(value) => vec![value; len],
-            Draw::Uniform(low, high) => (0..len).map(|_| low + (high - low) * rng.uniform()).collect(),
-            Draw::Normal(mean, std) => (0..len).map(|_| mean + std * rng.normal()).collect(),
-        }
+        self.0.values(shape, rng)
     }
 }

@@ -10,11 +10,11 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Msra {
-    /// Uniform or normal.
+    /// `uniform`, `normal` or `truncated`. Uniform; the paper has normal; Keras' `he_normal` is our `truncated`.
     pub distribution: Distribution,
-    /// The slope of the rectifier on its negative side: 0 for ReLU.
+    /// The slope of the rectifier on its negative side: 0, for ReLU. By default a layer that is followed by another takes its slope.
     pub slope: f64,
-    /// A further factor on the spread.
+    /// A further factor on the spread, above 0: 1.
     pub gain: f64,
 }
 

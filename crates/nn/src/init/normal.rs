@@ -12,9 +12,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Normal {
-    /// The mean.
+    /// The mean: 0.
     pub mean: f64,
-    /// The standard deviation.
+    /// The standard deviation, at least 0: 0.01. PyTorch has 1, Keras 0.05.
     pub std: f64,
 }
 

@@ -10,9 +10,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Uniform {
-    /// The lower end.
+    /// The lower end: -0.05 as in Keras; PyTorch has 0.
     pub low: f64,
-    /// The upper end.
+    /// The upper end: 0.05 as in Keras; PyTorch has 1.
     pub high: f64,
 }
 

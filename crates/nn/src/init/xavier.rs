@@ -10,9 +10,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Xavier {
-    /// Uniform (Keras' default for all weights) or normal.
+    /// `uniform`, Keras' default for all weights; `normal`; Keras' `glorot_normal` is our `truncated`.
     pub distribution: Distribution,
-    /// A factor on the spread.
+    /// A factor on the spread, above 0: 1. PyTorch recommends 5/3 before tanh.
     pub gain: f64,
 }
 

@@ -1,7 +1,7 @@
 //! A fully connected layer, `y = activation(x·W + b)`.
 
 use super::Layer;
-use crate::activations::{LeakyRelu, Relu, Sigmoid, Softmax, Tanh};
+use crate::activations::{Elu, Gelu, LeakyRelu, Relu, Selu, Sigmoid, Silu, Softmax, Tanh};
 use crate::init::{Fans, Zero};
 use crate::table::Config;
 use crate::{AnyActivation, AnyInit, check};
@@ -65,6 +65,26 @@ impl Dense {
     /// With x where x > 0, else slope·x.
     pub fn leaky_relu(self, slope: f64) -> Dense {
         self.activation(LeakyRelu { slope })
+    }
+
+    /// With x where x > 0, else eˣ - 1.
+    pub fn elu(self) -> Dense {
+        self.activation(Elu::default())
+    }
+
+    /// With the scaled exponential linear unit.
+    pub fn selu(self) -> Dense {
+        self.activation(Selu)
+    }
+
+    /// With x·Φ(x), exactly.
+    pub fn gelu(self) -> Dense {
+        self.activation(Gelu::default())
+    }
+
+    /// With x·σ(x).
+    pub fn silu(self) -> Dense {
+        self.activation(Silu)
     }
 
     /// With 1/(1 + e⁻ˣ).
