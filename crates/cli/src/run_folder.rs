@@ -15,8 +15,7 @@ pub struct RunFolder {
 
 const LOCK: &str = ".lock";
 /// What says that a folder holds a run.
-const FILES: [&str; 6] =
-    ["recipe.toml", "history.jsonl", "initial.safetensors", "best.safetensors", "last.safetensors", "report.html"];
+const FILES: [&str; 5] = ["recipe.toml", "history.jsonl", "best.safetensors", "last.safetensors", "report.html"];
 
 impl RunFolder {
     /// A folder for a new run: the given one, or `runs/NAME-1`, `runs/NAME-2`, … whichever is free.
@@ -113,7 +112,6 @@ impl RunFolder {
     /// Takes back a run that did not begin.
     pub fn discard(self) {
         let _ = fs::remove_file(self.file("recipe.toml"));
-        let _ = fs::remove_file(self.file("initial.safetensors"));
         let _ = self.lock.unlock();
         let _ = fs::remove_file(self.file(LOCK));
         if self.made {

@@ -121,6 +121,24 @@ impl Graph {
         self.push(Op::Pack(index), values.iter().map(|v| v.id).collect(), flat.shape(), Kind::Real, at)
     }
 
+    /// The parts of a value that is laid out as a flat vector: one of each variable's shape, in order.
+    #[track_caller]
+    pub fn unpack(&self, flat: &Node, value: &Node) -> Vec<Node> {
+        let Op::Flat(index) = flat.op() else { panic!("`unpack` needs a node made by `flat`") };
+        let shapes: Vec<Vec<usize>> = {
+            let g = self.0.borrow();
+            g.flats[index].iter().map(|&v| g.variables[v].shape.clone()).collect()
+        };
+        let mut start = 0;
+        let part = |shape: Vec<usize>| {
+            let len: usize = shape.iter().product();
+            let part = value.slice(0, start..start + len).reshape(Shape::fixed(&shape));
+            start += crate::model::padded(len);
+            part
+        };
+        shapes.into_iter().map(part).collect()
+    }
+
     /// At the end of a training step, `target` (a variable or a flat vector) takes the value of `value`.
     ///
     /// All updates of a step see the values from before the step.

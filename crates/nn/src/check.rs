@@ -42,3 +42,16 @@ pub(crate) fn at_least_one(setting: &str, value: usize) -> Check {
     }
     Err(ShapeError::new(format!("`{setting}` of at least 1"), "0", format!("correct the setting `{setting}`")))
 }
+
+/// Times in order: at least one, each above the one before, the first above 0.
+pub(crate) fn rising(setting: &str, values: &[f64]) -> Check {
+    let help = format!("correct the setting `{setting}`");
+    if values.is_empty() {
+        return Err(ShapeError::new(format!("at least one number in `{setting}`"), "none", help));
+    }
+    let in_order = values[0] > 0.0 && values.windows(2).all(|pair| pair[0] < pair[1]);
+    if in_order && values.iter().all(|x| x.is_finite()) {
+        return Ok(());
+    }
+    Err(ShapeError::new(format!("`{setting}` above 0 and in rising order"), format!("{values:?}"), help))
+}

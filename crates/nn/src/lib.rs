@@ -9,8 +9,12 @@
 //! | [`losses`] | what is minimised, what a head predicts, and what is counted to judge it |
 //! | [`regularizers`] | penalties on weights |
 //! | [`optimizers`] | how parameters follow their gradients |
+//! | [`schedules`] | how the learning rate moves during a run |
+//! | [`clips`] | what is done to gradients that are too large |
+//! | [`updates`] | which parameters are treated how: groups, decay, constraints |
 //! | [`step`] | [`TrainStep`]: a model with losses, gradients and updates |
 //! | [`table`] | what all of these families share: keys, defaults, checks |
+//! | [`explain`] | the families' documentation, for programs to show |
 //!
 //! Every family is a folder with a table in its `mod.rs`: one file and one table line for each member. The line's module name is the
 //! key that recipes use: `adam_w::AdamW` is `{ adam_w = { lr = 1e-3 } }`.
@@ -34,17 +38,24 @@
 pub mod table;
 pub mod activations;
 mod check;
+pub mod clips;
+pub mod explain;
 pub mod init;
 pub mod layers;
 pub mod losses;
 pub mod optimizers;
 pub mod regularizers;
+pub mod schedules;
 pub mod step;
+pub mod updates;
 
 pub use activations::AnyActivation;
+pub use clips::AnyClip;
 pub use init::AnyInit;
 pub use layers::{AnyLayer, Layer, LayerExt, Sequential};
 pub use losses::{AnyLoss, Loss};
 pub use optimizers::{AnyOptimizer, Optimizer};
 pub use regularizers::AnyRegularizer;
+pub use schedules::{AnySchedule, Schedule};
 pub use step::TrainStep;
+pub use updates::{Group, Updates};

@@ -24,10 +24,12 @@
 //! reports what is here `loss`.
 
 use crate::losses::{self, Target, Total};
-use crate::optimizers::{self, Decay};
 use crate::regularizers::Regularizer as _;
-use crate::{AnyRegularizer, Loss, Optimizer, check};
-use gradus_graph::{Graph, GraphError, Kind, Model, Node, ShapeError};
+use crate::regularizers::Tying;
+use crate::schedules::{Clock, Per, Schedule, curve};
+use crate::updates::{Decay, Group, Updates};
+use crate::{AnyClip, AnyRegularizer, AnySchedule, Loss, Optimizer, check};
+use gradus_graph::{Graph, GraphError, Kind, Model, Node, ShapeError, Variable};
 use gradus_tensor::Shape;
 
 /// Adds losses, gradients and updates to a model. See the [module](self) for what the result offers.
@@ -47,7 +49,24 @@ pub struct TrainStep {
     optimizer: Box<dyn Optimizer>,
     heads: Vec<Head>,
     regularizer: Option<AnyRegularizer>,
+    tying: Vec<Tying>,
     decay: Decay,
+    groups: Vec<Group>,
+    clip: Option<AnyClip>,
+    max_norm: Option<f64>,
+    schedule: AnySchedule,
+    time: Time,
+}
+
+/// What a schedule needs to know of a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Time {
+    /// What the schedule counts.
+    pub per: Per,
+    /// Steps in an epoch.
+    pub steps_per_epoch: u64,
+    /// Steps in all, if that is known.
+    pub total_steps: Option<u64>,
 }
 
 struct Head {
@@ -61,7 +80,18 @@ struct Head {
 impl TrainStep {
     /// A step of this optimiser, so far without a loss.
     pub fn new(optimizer: impl Optimizer + 'static) -> TrainStep {
-        TrainStep { optimizer: Box::new(optimizer), heads: vec![], regularizer: None, decay: Decay::default() }
+        TrainStep {
+            optimizer: Box::new(optimizer),
+            heads: vec![],
+            regularizer: None,
+            tying: vec![],
+            decay: Decay::default(),
+            groups: vec![],
+            clip: None,
+            max_norm: None,
+            schedule: AnySchedule::default(),
+            time: Time::default(),
+        }
     }
 
     /// A loss on a named output of the model. Several losses are added up.
@@ -101,6 +131,36 @@ impl TrainStep {
         self
     }
 
+    /// A penalty on the difference of two parameters.
+    pub fn tying(mut self, tying: Tying) -> TrainStep {
+        self.tying.push(tying);
+        self
+    }
+
+    /// Parameters that are treated otherwise than the rest. Of several groups that fit one, the first has it.
+    pub fn group(mut self, group: Group) -> TrainStep {
+        self.groups.push(group);
+        self
+    }
+
+    /// What is done to large gradients.
+    pub fn clip(mut self, clip: impl Into<AnyClip>) -> TrainStep {
+        self.clip = Some(clip.into());
+        self
+    }
+
+    /// After each step the weights of a unit are scaled back to this norm where theirs is larger.
+    pub fn max_norm(mut self, limit: f64) -> TrainStep {
+        self.max_norm = Some(limit);
+        self
+    }
+
+    /// How the learning rate moves, in a run of this size.
+    pub fn schedule(mut self, schedule: impl Into<AnySchedule>, time: Time) -> TrainStep {
+        (self.schedule, self.time) = (schedule.into(), time);
+        self
+    }
+
     /// The model with its predictions, `OUTPUT/probabilities` for classifiers, and nothing else added: no targets, no updates.
     ///
     /// # Errors
@@ -135,30 +195,69 @@ impl TrainStep {
         }
         let data_loss = losses.into_iter().reduce(|a, b| a + b).unwrap_or_else(|| graph.scalar(0.0));
 
-        let trained: Vec<usize> =
-            model.variables().iter().enumerate().filter(|(_, v)| v.role.trainable()).map(|(i, _)| i).collect();
-        let nodes: Vec<Node> = trained.iter().map(|&i| graph.variable_node(i)).collect();
-        let gradients = graph.gradients(&data_loss, &nodes.iter().collect::<Vec<_>>())?;
-        let parameters: Vec<(usize, Node)> = trained.iter().copied().zip(gradients).collect();
-        let lr = graph.scalar(self.optimizer.lr());
-        optimizers::apply(&graph, &parameters, &*self.optimizer, &lr, self.regularizer.as_ref(), self.decay);
+        let tied: Vec<Node> = self.tying.iter().map(|tying| tying.penalty(&graph)).collect();
+        let objective = tied.iter().fold(data_loss.clone(), |sum, penalty| sum + penalty);
 
-        let decays = |i: usize| self.decay.covers(model.variables()[i].role);
-        let count = trained.iter().filter(|&&i| decays(i)).map(|&i| model.variables()[i].len()).sum();
-        let mut penalty = graph.scalar(0.0);
-        for ((i, gradient), w) in parameters.into_iter().zip(&nodes) {
+        let variables = model.variables();
+        let mut updates = self.updates();
+        let trained = updates.trained(variables);
+        let nodes: Vec<Node> = trained.iter().map(|&i| graph.variable_node(i)).collect();
+        let gradients = graph.gradients(&objective, &nodes.iter().collect::<Vec<_>>())?;
+        let parameters: Vec<(usize, Node)> = trained.iter().copied().zip(gradients).collect();
+        let clock = Clock::new(&graph, self.time.per, self.time.steps_per_epoch, self.time.total_steps);
+        (updates.lr, updates.momentum) = graph.scope(curve::SCOPE, || {
+            (Some(self.schedule.rate(self.optimizer.lr(), &clock)), self.schedule.momentum(&clock))
+        });
+        updates.apply(&graph, &parameters);
+
+        let mut penalty = tied.into_iter().reduce(|a, b| a + b);
+        let treatments = updates.treatments(variables, &trained);
+        for (((i, gradient), w), treatment) in parameters.into_iter().zip(&nodes).zip(treatments) {
             let mut gradient = gradient;
-            if let Some(regularizer) = self.regularizer.as_ref().filter(|_| decays(i)) {
-                penalty = penalty + regularizer.penalty(w, count);
-                gradient = gradient + regularizer.gradient(w, count);
+            if let Some((regularizer, count)) = &treatment.penalty {
+                let own = regularizer.penalty(w, *count);
+                penalty = Some(penalty.map_or(own.clone(), |sum| sum + own));
+                gradient = gradient + regularizer.gradient(w, *count);
             }
-            outputs.push((format!("gradient/{}", model.variables()[i].path), gradient));
+            outputs.push((format!("gradient/{}", variables[i].path), gradient));
         }
-        outputs
-            .push(("loss".into(), if self.regularizer.is_some() { &data_loss + &penalty } else { data_loss.clone() }));
+        let penalty = penalty.unwrap_or_else(|| graph.scalar(0.0));
+        outputs.push(("loss".into(), &data_loss + &penalty));
         outputs.push(("data_loss".into(), data_loss));
         outputs.push(("penalty".into(), penalty));
         graph.model(&outputs.iter().map(|(name, node)| (name.as_str(), node)).collect::<Vec<_>>())
+    }
+
+    /// How parameters follow their gradients, but for the learning rate.
+    fn updates(&self) -> Updates<'_> {
+        Updates {
+            regularizer: self.regularizer.as_ref(),
+            decay: self.decay,
+            groups: &self.groups,
+            clip: self.clip.as_ref(),
+            max_norm: self.max_norm,
+            ..Updates::new(&*self.optimizer)
+        }
+    }
+
+    /// Every group has parameters, and some parameters are trained.
+    fn check_groups(&self, variables: &[Variable]) -> Result<(), ShapeError> {
+        let parameters = || variables.iter().filter(|v| v.role.trainable());
+        for group in &self.groups {
+            group.check()?;
+            if !parameters().any(|v| group.fits(&v.path)) {
+                let known: Vec<&str> = parameters().map(|v| v.path.as_str()).collect();
+                let expected = format!("a pattern that fits a parameter: {}", known.join(", "));
+                let help = "correct the pattern: `*` stands for any characters, `?` for one";
+                return Err(ShapeError::new(expected, format!("`{}`", group.pattern), help));
+            }
+        }
+        if self.updates().trained(variables).is_empty() {
+            let help =
+                if self.groups.is_empty() { "add a layer with weights" } else { "leave some parameters unfrozen" };
+            return Err(ShapeError::new("at least one parameter to train", "none", help));
+        }
+        Ok(())
     }
 
     /// Reports settings that no op can see.
@@ -170,8 +269,20 @@ impl TrainStep {
         if let Err(error) = self.optimizer.check() {
             graph.refuse("optimizer", error);
         }
-        if let Some(Err(error)) = self.regularizer.as_ref().map(AnyRegularizer::check) {
+        if let Some(Err(error)) = self.regularizer.as_ref().map(|regularizer| regularizer.check()) {
             graph.refuse("regularizer", error);
+        }
+        if let Some(Err(error)) = self.clip.as_ref().map(|clip| clip.check()) {
+            graph.refuse("clip", error);
+        }
+        if let Some(Err(error)) = self.max_norm.map(|limit| check::positive("max_norm", limit)) {
+            graph.refuse("max_norm", error);
+        }
+        if let Err(error) = self.schedule.check() {
+            graph.refuse("schedule", error);
+        }
+        if let Err(error) = self.check_groups(&graph.variables()) {
+            graph.refuse("groups", error);
         }
         for head in &self.heads {
             if let Err(error) = check::finite("weight", head.weight) {

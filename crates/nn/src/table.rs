@@ -2,16 +2,29 @@
 //! reads and writes recipes.
 //!
 //! In a recipe a member stands as a table with one key, `{ leaky_relu = { slope = 0.2 } }`, or as its key alone where all defaults
-//! are meant, `"leaky_relu"`. Unknown keys and settings are errors that list the known ones.
+//! are meant, `"leaky_relu"`. Where one number says all, that number may take the table's place: `{ global_norm = 1.0 }`. Unknown keys
+//! and settings are errors that list the known ones.
+//!
+//! The table keeps each member's source as well: its documentation is what `gradus explain` prints, see [`explain`](crate::explain).
 
-use serde::de::{self, DeserializeOwned, DeserializeSeed, Deserializer, Visitor};
+use serde::de::value::{MapAccessDeserializer, StrDeserializer};
+use serde::de::{self, DeserializeOwned, DeserializeSeed, Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::marker::PhantomData;
 
 /// One member of a family: plain data with defaults, readable from a recipe.
 pub trait Config: Clone + fmt::Debug + PartialEq + Serialize + DeserializeOwned + 'static {
     /// The configurations that tests and documentation go through: the defaults and every option at least once.
     fn examples() -> Vec<Self>;
+
+    /// The member that a number alone means, for those where one number says all.
+    ///
+    /// # Errors
+    /// What was expected instead.
+    fn from_number(x: f64) -> Result<Self, String> {
+        Err(format!("expected a table of settings, received the number {x}"))
+    }
 }
 
 /// A table without settings.
@@ -20,7 +33,8 @@ pub trait Config: Clone + fmt::Debug + PartialEq + Serialize + DeserializeOwned 
 pub(crate) struct Empty {}
 
 /// Reads a key that must be one of these.
-pub(crate) struct Key(pub &'static [&'static str]);
+#[doc(hidden)]
+pub struct Key(pub &'static [&'static str]);
 
 impl<'de> DeserializeSeed<'de> for Key {
     type Value = &'static str;
@@ -40,6 +54,65 @@ impl Visitor<'_> for Key {
     fn visit_str<E: de::Error>(self, key: &str) -> Result<&'static str, E> {
         self.0.iter().find(|&&known| known == key).copied().ok_or_else(|| E::unknown_variant(key, self.0))
     }
+}
+
+/// Reads a member's settings: a table, a number, or for members that stand for another family its name.
+#[doc(hidden)]
+pub struct Settings<C>(PhantomData<C>);
+
+impl<C> Default for Settings<C> {
+    fn default() -> Settings<C> {
+        Settings(PhantomData)
+    }
+}
+
+impl<'de, C: Config> DeserializeSeed<'de> for Settings<C> {
+    type Value = C;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<C, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de, C: Config> Visitor<'de> for Settings<C> {
+    type Value = C;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a table of settings")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<C, A::Error> {
+        C::deserialize(MapAccessDeserializer::new(map))
+    }
+
+    fn visit_str<E: de::Error>(self, name: &str) -> Result<C, E> {
+        C::deserialize(StrDeserializer::new(name))
+    }
+
+    fn visit_f64<E: de::Error>(self, x: f64) -> Result<C, E> {
+        C::from_number(x).map_err(E::custom)
+    }
+
+    fn visit_i64<E: de::Error>(self, x: i64) -> Result<C, E> {
+        self.visit_f64(x as f64)
+    }
+
+    fn visit_u64<E: de::Error>(self, x: u64) -> Result<C, E> {
+        self.visit_f64(x as f64)
+    }
+}
+
+/// A member's name, its source, and its default settings, as far as it has any: what is known of it at run time.
+#[derive(Clone, Copy, Debug)]
+pub struct Page {
+    /// Its key in a recipe.
+    pub key: &'static str,
+    /// The name of its struct.
+    pub name: &'static str,
+    /// The file that it is written in.
+    pub source: &'static str,
+    /// Its first example, which has the defaults wherever there are any.
+    pub example: fn() -> serde_json::Value,
 }
 
 /// A configuration struct without settings.
@@ -65,6 +138,9 @@ macro_rules! plain {
 }
 
 /// A family: its modules, the enum over their structs, and the enum's recipe form.
+///
+/// A crate that uses it depends on `serde` and `serde_json`. Each module is a file beside the one with the table.
+#[macro_export]
 macro_rules! table {
     ($(#[$doc:meta])* pub enum $Any:ident: $Trait:ident, $what:literal { $($module:ident::$Config:ident),* $(,)? }) => {
         $(mod $module; pub use $module::$Config;)*
@@ -82,10 +158,21 @@ macro_rules! table {
                 match self { $($Any::$Config(_) => stringify!($module)),* }
             }
 
-            /// The examples of all members, see [`Config`](crate::table::Config).
+            /// What is known of each member, in the table's order.
+            pub const PAGES: &'static [$crate::table::Page] = &[$($crate::table::Page {
+                key: stringify!($module),
+                name: stringify!($Config),
+                source: include_str!(concat!(stringify!($module), ".rs")),
+                example: || {
+                    let example = <$Config as $crate::table::Config>::examples().into_iter().next();
+                    serde_json::to_value(example).unwrap_or_default()
+                },
+            }),*];
+
+            /// The examples of all members, see [`Config`]($crate::table::Config).
             pub fn examples() -> Vec<$Any> {
                 let mut all = vec![];
-                $(all.extend(<$Config as crate::table::Config>::examples().into_iter().map($Any::$Config));)*
+                $(all.extend(<$Config as $crate::table::Config>::examples().into_iter().map($Any::$Config));)*
                 all
             }
         }
@@ -143,11 +230,11 @@ macro_rules! table {
                     }
 
                     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<$Any, A::Error> {
-                        let Some(key) = map.next_key_seed(crate::table::Key($Any::KEYS))? else {
+                        let Some(key) = map.next_key_seed($crate::table::Key($Any::KEYS))? else {
                             return Err(A::Error::invalid_length(0, &self));
                         };
                         let member = match key {
-                            $(stringify!($module) => $Any::$Config(map.next_value()?),)*
+                            $(stringify!($module) => $Any::$Config(map.next_value_seed($crate::table::Settings::default())?),)*
                             _ => return Err(A::Error::unknown_variant(key, $Any::KEYS)),
                         };
                         match map.next_key::<String>()? {

@@ -5,8 +5,9 @@ mod common;
 use common::{DOUBLE, SINGLE, assert_close, cast, numbers, tensor};
 use gradus_graph::{Engine, Graph, Kind, Request, Role, State, Values};
 use gradus_kernels::{Pool, Real};
-use gradus_nn::optimizers::{Adam, Decay, Momentum, Sgd};
-use gradus_nn::{AnyOptimizer, Optimizer, optimizers, regularizers::L2};
+use gradus_nn::optimizers::{Adam, Momentum, Sgd};
+use gradus_nn::updates::{Decay, Updates};
+use gradus_nn::{AnyOptimizer, AnyRegularizer, Optimizer, regularizers::L2};
 use serde_json::{Value, json};
 
 fn fixture() -> Value {
@@ -15,7 +16,7 @@ fn fixture() -> Value {
 
 /// `{ "adam": { "lr": 0.1 } }` as a recipe has it.
 fn optimizer(case: &Value) -> AnyOptimizer {
-    let name = case["optimizer"].as_str().unwrap().replace("adamw", "adam_w");
+    let name = case["optimizer"].as_str().unwrap();
     serde_json::from_value(json!({ name: case["settings"] })).unwrap()
 }
 
@@ -38,8 +39,8 @@ fn trajectory<T: Real>(
         let gradient = g.add_input(&format!("gradient/{name}"), gradus_tensor::Shape::fixed(&sizes), Kind::Real);
         pairs.push((i, gradient));
     }
-    let lr = g.scalar(optimizer.lr());
-    optimizers::apply(&g, &pairs, optimizer, &lr, regularizer.map(Into::into).as_ref(), decay);
+    let regularizer: Option<AnyRegularizer> = regularizer.map(Into::into);
+    Updates { regularizer: regularizer.as_ref(), decay, ..Updates::new(optimizer) }.apply(&g, &pairs);
     let model = g.model(&[]).unwrap();
     let mut state = State::<T>::new(&model, 0);
     let mut engine = Engine::new(&model, Request::training(&[])).unwrap();

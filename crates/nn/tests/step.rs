@@ -7,8 +7,9 @@ use gradus_graph::{Constant, Engine, Graph, GraphError, Mode, Model, Request, Ro
 use gradus_kernels::{Pool, Real};
 use gradus_nn::layers::{Dense, Dropout, Flatten};
 use gradus_nn::losses::{BinaryCrossEntropy, CrossEntropy, Mse, Target};
-use gradus_nn::optimizers::{Adam, Decay, Sgd};
+use gradus_nn::optimizers::{Adam, Sgd};
 use gradus_nn::regularizers::{L1, L2};
+use gradus_nn::updates::Decay;
 use gradus_nn::{AnyLayer, AnyLoss, AnyOptimizer, Layer, LayerExt, Sequential, TrainStep, seq};
 use serde_json::{Value, json};
 
@@ -303,7 +304,7 @@ fn slots_lie_under_the_optimizer_and_only_decay_makes_two_groups() {
     assert_eq!(slots(TrainStep::new(Adam::default())), ["optimizer/m", "optimizer/v"]);
     assert_eq!(
         slots(TrainStep::new(Adam::default()).regularizer(L2::default())),
-        ["optimizer/decaying/m", "optimizer/decaying/v", "optimizer/others/m", "optimizer/others/v"]
+        ["optimizer/group/m", "optimizer/group/v", "optimizer/group_1/m", "optimizer/group_1/v"]
     );
     assert_eq!(
         slots(TrainStep::new(Adam::default()).regularizer(L2::default()).decay(Decay::All)),

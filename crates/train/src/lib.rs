@@ -49,6 +49,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod agenda;
 mod callback;
 mod checkpoint;
 mod diagnose;
@@ -63,7 +64,6 @@ mod number;
 mod objective;
 mod predict;
 mod run;
-mod schedule;
 mod seal;
 pub mod stops;
 mod trainer;

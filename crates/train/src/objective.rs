@@ -5,8 +5,12 @@ use gradus_data::{Dataset, Target as Truth};
 use gradus_graph::{Graph, Kind, Model, Node, Op, ShapeError};
 use gradus_metrics::{Metric, Task};
 use gradus_nn::losses::{Loss, Reduction, Target};
-use gradus_nn::optimizers::{Decay, Optimizer, Slots};
-use gradus_nn::{AnyRegularizer, TrainStep};
+use gradus_nn::optimizers::{Optimizer, Step};
+use gradus_nn::regularizers::Tying;
+use gradus_nn::schedules::Per;
+use gradus_nn::step::Time;
+use gradus_nn::updates::{Decay, Group};
+use gradus_nn::{AnyClip, AnyRegularizer, AnySchedule, TrainStep};
 use gradus_tensor::Shape;
 use std::sync::Arc;
 
@@ -61,8 +65,8 @@ impl Optimizer for SharedOptimizer {
         self.0.weight_decay()
     }
 
-    fn update(&self, w: &Node, g: &Node, lr: &Node, decay: f64, slots: &mut Slots) -> Node {
-        self.0.update(w, g, lr, decay, slots)
+    fn update(&self, w: &Node, g: &Node, step: &Step) -> Node {
+        self.0.update(w, g, step)
     }
 
     fn check(&self) -> std::result::Result<(), ShapeError> {
@@ -86,12 +90,19 @@ pub(crate) struct Objective {
     pub heads: Vec<Head>,
     pub optimizer: SharedOptimizer,
     pub regularizer: Option<AnyRegularizer>,
+    pub tying: Vec<Tying>,
     pub decay: Decay,
+    pub groups: Vec<Group>,
+    pub clip: Option<AnyClip>,
+    pub max_norm: Option<f64>,
+    pub schedule: AnySchedule,
+    pub per: Per,
 }
 
 impl Objective {
-    /// The model with losses, gradients and updates, for targets as these data have them.
-    pub(crate) fn step(&self, data: &Dataset) -> Result<Model> {
+    /// The model with losses, gradients and updates, for targets as these data have them. Without the time of a run the learning rate
+    /// stays as it is at the start.
+    pub(crate) fn step(&self, data: &Dataset, time: Option<Time>) -> Result<Model> {
         let form = if matches!(data.target(), Truth::Values { .. }) { Target::Soft } else { Target::Usual };
         let mut step = TrainStep::new(self.optimizer.clone()).decay(self.decay);
         for head in &self.heads {
@@ -100,6 +111,17 @@ impl Objective {
         if let Some(regularizer) = &self.regularizer {
             step = step.regularizer(regularizer.clone());
         }
+        if let Some(clip) = &self.clip {
+            step = step.clip(clip.clone());
+        }
+        if let Some(limit) = self.max_norm {
+            step = step.max_norm(limit);
+        }
+        if let Some(time) = time {
+            step = step.schedule(self.schedule.clone(), time);
+        }
+        step = self.groups.iter().cloned().fold(step, TrainStep::group);
+        step = self.tying.iter().cloned().fold(step, TrainStep::tying);
         Ok(step.build(&self.model)?)
     }
 

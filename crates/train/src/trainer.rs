@@ -12,13 +12,15 @@ use crate::predict::Predictor;
 use crate::run::Run;
 use crate::stops::AnyStop;
 use gradus_data::Dataset;
-use gradus_data::loader::LoaderMode;
 use gradus_graph::{Model, State};
 use gradus_kernels::{Isa, Pool};
 use gradus_metrics::Metric;
-use gradus_nn::AnyRegularizer;
 use gradus_nn::losses::Loss;
-use gradus_nn::optimizers::{Adam, Decay, Optimizer};
+use gradus_nn::optimizers::{Adam, Optimizer};
+use gradus_nn::regularizers::Tying;
+use gradus_nn::schedules::Per;
+use gradus_nn::updates::{Decay, Group};
+use gradus_nn::{AnyClip, AnyRegularizer, AnySchedule};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -61,7 +63,6 @@ pub struct Trainer<'a> {
     pub(crate) seed: u64,
     pub(crate) threads: usize,
     pub(crate) isa: Isa,
-    pub(crate) loader: LoaderMode,
     pub(crate) validate_every: f64,
     pub(crate) keep: Keep,
     pub(crate) checkpoints: Option<Checkpoints>,
@@ -148,7 +149,13 @@ impl<'a> Trainer<'a> {
                 heads: vec![],
                 optimizer: SharedOptimizer(Arc::new(Adam::default())),
                 regularizer: None,
+                tying: vec![],
                 decay: Decay::default(),
+                groups: vec![],
+                clip: None,
+                max_norm: None,
+                schedule: AnySchedule::default(),
+                per: Per::default(),
             },
             metrics: vec![],
             callbacks: vec![],
@@ -158,7 +165,6 @@ impl<'a> Trainer<'a> {
             seed: 0,
             threads: std::thread::available_parallelism().map_or(1, usize::from),
             isa: Isa::detect(),
-            loader: LoaderMode::Auto,
             validate_every: 1.0,
             keep: Keep::default(),
             checkpoints: None,
@@ -200,6 +206,42 @@ impl<'a> Trainer<'a> {
     /// Which parameters weight decay and the regulariser touch: weights by default.
     pub fn decay(mut self, decay: Decay) -> Self {
         self.objective.decay = decay;
+        self
+    }
+
+    /// A penalty on the difference of two parameters.
+    pub fn tying(mut self, tying: Tying) -> Self {
+        self.objective.tying.push(tying);
+        self
+    }
+
+    /// Parameters, by a pattern of their paths, that are treated otherwise than the rest. Of several groups that fit one, the first has it.
+    pub fn group(mut self, group: Group) -> Self {
+        self.objective.groups.push(group);
+        self
+    }
+
+    /// What is done to gradients that are too large.
+    pub fn clip(mut self, clip: impl Into<AnyClip>) -> Self {
+        self.objective.clip = Some(clip.into());
+        self
+    }
+
+    /// After each step the weights of a unit are scaled back to this norm where theirs is larger.
+    pub fn max_norm(mut self, limit: f64) -> Self {
+        self.objective.max_norm = Some(limit);
+        self
+    }
+
+    /// How the learning rate moves during the run: it stays by default.
+    pub fn schedule(mut self, schedule: impl Into<AnySchedule>) -> Self {
+        self.objective.schedule = schedule.into();
+        self
+    }
+
+    /// What the schedule's time and lengths count: epochs with their fractions by default.
+    pub fn schedule_per(mut self, per: Per) -> Self {
+        self.objective.per = per;
         self
     }
 
@@ -250,13 +292,6 @@ impl<'a> Trainer<'a> {
     /// The instruction set, to repeat the bits of a narrower machine.
     pub fn isa(mut self, isa: Isa) -> Self {
         self.isa = isa;
-        self
-    }
-
-    /// Who gathers batches: a thread of its own where that pays, unless set. With several runs side by side, one for each core,
-    /// [`LoaderMode::Inline`] keeps them from each other's cores. The result does not depend on it.
-    pub fn loader(mut self, mode: LoaderMode) -> Self {
-        self.loader = mode;
         self
     }
 
@@ -311,20 +346,6 @@ impl<'a> Trainer<'a> {
         Run::new(self, train.shared(), valid.into(), until.into())?.go()
     }
 
-    /// Checks all that [`Trainer::fit`] checks before the first step: whether model, loss, data, metrics, stops and files fit.
-    ///
-    /// # Errors
-    /// Whatever does not fit.
-    pub fn check<'v>(
-        &mut self,
-        train: impl TrainingData,
-        valid: impl Into<Option<&'v Dataset>>,
-        until: impl Into<AnyStop>,
-    ) -> Result<()> {
-        self.assign_metrics()?;
-        Run::new(self, train.shared(), valid.into(), until.into()).map(drop)
-    }
-
     /// Loss and metrics of weights (those of an [`Outcome`] or of a model file) on data.
     pub fn evaluate(&mut self, state: &State<f32>, data: &Dataset) -> Result<Evaluation> {
         self.assign_metrics()?;
@@ -339,14 +360,14 @@ impl<'a> Trainer<'a> {
     /// Compares the compiled gradients of the first batch of `data`, with the initial weights, to central differences in `f64`.
     pub fn gradient_check(&self, data: &Dataset, options: GradientCheckOptions) -> Result<GradientCheck> {
         gradus_data::check::check_training(data, self.batch_size)?;
-        let step = self.objective.step(data)?;
+        let step = self.objective.step(data, None)?;
         self.objective.check(&step, data, "training")?;
         GradientCheck::new(&step, data, self.batch_size, self.seed, self.initial.as_ref(), options)
     }
 
-    /// The model with losses, gradients and updates that a run on these data would compile.
+    /// The model with losses, gradients and updates that a run on these data would compile, but for a schedule.
     pub fn step(&self, data: &Dataset) -> Result<Model> {
-        self.objective.step(data)
+        self.objective.step(data, None)
     }
 
     /// Gives each metric to its output's head.
@@ -415,7 +436,7 @@ fn evaluate(
             help: "predict instead, or say which column or file holds the target".into(),
         });
     }
-    let step = objective.step(data)?;
+    let step = objective.step(data, None)?;
     objective.check(&step, data, "evaluation")?;
     let mut own = State::new(&step, state.seed);
     own.copy_from(state);

@@ -9,7 +9,7 @@ use crate::run_folder::RunFolder;
 use crate::session::{self, Judgement};
 use crate::{console, network, results, signals};
 use clap::Args;
-use gradus_graph::{Model, State};
+use gradus_graph::Model;
 use gradus_kernels::Isa;
 use gradus_train::{
     Checkpoints, Context, Epochs, Event, Flow, Interrupt, ModelFile, Outcome, Record, Signal, TrainError, write_history,
@@ -19,8 +19,8 @@ use std::path::{Path, PathBuf};
 
 /// Train the network of a recipe
 ///
-/// The run folder gets the resolved recipe (recipe.toml), the history (history.jsonl), the first weights (initial.safetensors), the
-/// best weights (best.safetensors), the checkpoint (last.safetensors) and a report (report.html).
+/// The run folder gets the resolved recipe (recipe.toml), the history (history.jsonl), the best weights (best.safetensors),
+/// the checkpoint (last.safetensors) and a report (report.html).
 #[derive(Args, Debug)]
 pub struct Train {
     /// The recipe, a TOML file
@@ -29,9 +29,6 @@ pub struct Train {
     /// Set a key of the recipe, as in --set train.epochs=3 or --set model.layers.1.dense.units=64
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
-    /// Train this of the recipe's [[variants]]; otherwise its own settings
-    #[arg(long, value_name = "NAME", conflicts_with = "resume")]
-    variant: Option<String>,
     /// The run folder; runs/NAME-1, runs/NAME-2, … where it is not given
     #[arg(long, value_name = "DIR", conflicts_with = "resume")]
     run_dir: Option<PathBuf>,
@@ -66,11 +63,10 @@ impl Train {
                 return Err(Failure::usage("there is no recipe", "give a recipe, such as recipes/digits.toml"));
             }
         };
-        let (recipe, document) = Recipe::load_variant(&source, self.variant.as_deref(), &self.set)?;
+        let (recipe, document) = Recipe::load(&source, &self.set)?;
         let locator = materials::locator(&source);
         let materials = Materials::load(&recipe, &locator)?;
         let model = network::build(&recipe, &document, materials.train.feature_shape())?;
-        let initial = if self.resume.is_some() { None } else { session::initial(&recipe, &model, &locator)? };
         let folder = match &self.resume {
             Some(folder) => RunFolder::open(folder)?,
             None => RunFolder::create(self.run_dir.as_deref(), &recipe.name, self.overwrite)?,
@@ -81,7 +77,7 @@ impl Train {
         }
         let run =
             Run { options: self, isa, recipe: &recipe, resolved: &resolved, materials: &materials, model: &model };
-        run.go(folder, initial)
+        run.go(folder)
     }
 
     fn instruction_set(&self) -> Result<Isa> {
@@ -110,7 +106,7 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    fn go(&self, folder: RunFolder, initial: Option<State<f32>>) -> Result<()> {
+    fn go(&self, folder: RunFolder) -> Result<()> {
         let interrupt = Interrupt::new();
         signals::listen(&interrupt);
         let texts = session::texts(self.recipe, &self.materials.schema, &self.materials.transforms)?;
@@ -133,9 +129,6 @@ impl Run<'_> {
         }
         let watch = |event: Event, context: &mut Context<'_>| watcher.on(event, context);
         let mut trainer = self.trainer().interrupt(interrupt.clone()).checkpoints(checkpoints).callback(watch);
-        if let Some(initial) = initial {
-            trainer = trainer.initial(initial);
-        }
         if self.options.resume.is_some() {
             trainer = trainer.resume(folder.file("last.safetensors"));
         }
@@ -248,7 +241,11 @@ fn done(outcome: &Outcome, judgements: &[Judgement], run_dir: &str) -> serde_jso
     value
 }
 
-fn write_model(path: &Path, state: &State<f32>, texts: &[(&str, String)]) -> std::result::Result<(), TrainError> {
+fn write_model(
+    path: &Path,
+    state: &gradus_graph::State<f32>,
+    texts: &[(&str, String)],
+) -> std::result::Result<(), TrainError> {
     let mut file = ModelFile::new(state)?;
     for (key, text) in texts {
         file = file.with(*key, text);
@@ -278,9 +275,6 @@ impl Watcher<'_> {
         match event {
             Event::Start => {
                 self.history = context.history.to_vec();
-                if context.step() == 0 {
-                    write_model(&self.folder.file("initial.safetensors"), context.state, self.texts)?;
-                }
                 self.progress.iter_mut().for_each(|progress| progress.start(context));
             }
             Event::Steps => self.progress.iter_mut().for_each(|progress| progress.steps(context)),

@@ -4,7 +4,7 @@ use super::document::Document;
 use super::error::RecipeError;
 use super::{Part, Recipe};
 use gradus_data::Source;
-use gradus_nn::{Layer as _, Loss as _, Optimizer as _, regularizers::Regularizer as _};
+use gradus_nn::{Layer as _, Loss as _, Optimizer as _, Schedule as _, regularizers::Regularizer as _};
 use gradus_train::{Every, TrainError};
 
 /// Checks everything that can be checked without data.
@@ -102,6 +102,21 @@ pub(super) fn check(recipe: &Recipe, document: &Document) -> Result<(), RecipeEr
     train.optimizer.check().map_err(|error| setting("optimizer", train.optimizer.key(), &error))?;
     if let Some(regularizer) = &train.regularizer {
         regularizer.check().map_err(|error| setting("regularizer", regularizer.key(), &error))?;
+    }
+    if let Some(clip) = &train.clip {
+        clip.check().map_err(|error| setting("clip", clip.key(), &error))?;
+    }
+    train.schedule.check().map_err(|error| setting("schedule", train.schedule.key(), &error))?;
+    for (i, group) in train.groups.iter().enumerate() {
+        let place = format!("train.groups.{i}");
+        group.check().map_err(|error| RecipeError::setting(document, &place, &error))?;
+    }
+    for (i, tying) in train.tying.iter().enumerate() {
+        tying.check().map_err(|error| RecipeError::setting(document, &format!("train.tying.{i}"), &error))?;
+    }
+    if train.max_norm.is_some_and(|limit| !(limit > 0.0 && limit.is_finite())) {
+        let problem = format!("`train.max_norm` is {}, but must be above 0", train.max_norm.unwrap_or_default());
+        return at("train.max_norm", problem, "expected above 0", "3 or 4 suit layers with dropout");
     }
     Ok(())
 }

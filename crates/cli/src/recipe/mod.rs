@@ -5,7 +5,6 @@
 //! | [`Recipe`] | what a recipe holds |
 //! | [`part`] | data for validation and test |
 //! | [`document`] | the text with `--set` options, where everything knows its place |
-//! | [`variants`] | several recipes in one file |
 //! | `check` | settings out of range |
 //! | [`render`](fn@render) | a recipe as text, every default filled in |
 //! | [`error`], [`nearest`] | messages |
@@ -16,17 +15,17 @@ pub mod error;
 pub mod nearest;
 pub mod part;
 mod render;
-pub mod variants;
 
 pub use document::Document;
 pub use error::RecipeError;
 pub use part::Part;
 pub use render::render;
-pub use variants::Variant;
 
 use gradus_data::{Pipeline, Source};
-use gradus_nn::optimizers::Decay;
-use gradus_nn::{AnyLayer, AnyLoss, AnyOptimizer, AnyRegularizer};
+use gradus_nn::regularizers::Tying;
+use gradus_nn::schedules::Per;
+use gradus_nn::updates::{Decay, Group};
+use gradus_nn::{AnyClip, AnyLayer, AnyLoss, AnyOptimizer, AnyRegularizer, AnySchedule};
 use gradus_train::{AnyStop, Every};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -75,20 +74,6 @@ pub struct DataSection {
 pub struct ModelSection {
     /// Its layers in order.
     pub layers: Vec<AnyLayer>,
-    /// Where its first weights come from, if not from chance.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub init: Option<Init>,
-}
-
-/// First weights from a file: `{ from = "runs/digits-1/initial.safetensors" }`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Init {
-    /// A safetensors file of weights by their paths, such as a run's `initial.safetensors` or `best.safetensors`.
-    pub from: String,
-    /// Whether weights that the file does not have, or has in another shape, start at random; otherwise they are an error.
-    #[serde(default)]
-    pub partial: bool,
 }
 
 /// How to train.
@@ -107,9 +92,27 @@ pub struct TrainSection {
     /// A penalty on the parameters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub regularizer: Option<AnyRegularizer>,
+    /// Penalties on the difference of two parameters.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tying: Vec<Tying>,
     /// Which parameters penalties and weight decay touch.
     #[serde(default)]
     pub decay: Decay,
+    /// Parameters, by a pattern of their paths, that are treated otherwise than the rest.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<Group>,
+    /// What is done to gradients that are too large.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clip: Option<AnyClip>,
+    /// The largest norm of each unit's weights.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_norm: Option<f64>,
+    /// How the learning rate moves.
+    #[serde(default)]
+    pub schedule: AnySchedule,
+    /// What the schedule's time and lengths count: `fraction` (epochs with their fractions), `epoch` or `step`.
+    #[serde(default)]
+    pub schedule_per: Per,
     /// When to stop before the last epoch.
     #[serde(default)]
     pub stop: Vec<AnyStop>,
@@ -157,27 +160,9 @@ impl Recipe {
     /// # Errors
     /// Anything that is wrong with it, with the place.
     pub fn load(path: &Path, sets: &[String]) -> Result<(Recipe, Document), RecipeError> {
-        Recipe::load_variant(path, None, sets)
-    }
-
-    /// As [`Recipe::load`], with one of the file's variants merged in before the options. The recipe is then called `NAME-VARIANT`.
-    ///
-    /// # Errors
-    /// Anything that is wrong with it, with the place; a variant that it does not have.
-    pub fn load_variant(
-        path: &Path,
-        variant: Option<&str>,
-        sets: &[String],
-    ) -> Result<(Recipe, Document), RecipeError> {
-        let mut document = Document::load(path, sets)?;
-        if let Some(name) = variant {
-            document = document.with_variant(name)?;
-        }
+        let document = Document::load(path, sets)?;
         let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-        let mut recipe = Recipe::of(&document, &stem)?;
-        if let Some(variant) = variant {
-            recipe.name = format!("{}-{variant}", recipe.name);
-        }
+        let recipe = Recipe::of(&document, &stem)?;
         Ok((recipe, document))
     }
 

@@ -1,6 +1,6 @@
 //! Adam: steps along the mean gradient, divided by the root of the mean squared gradient. Kingma & Ba 2015, arXiv:1412.6980.
 
-use super::{Optimizer, Slots, decayed};
+use super::{Optimizer, Step};
 use crate::check;
 use crate::table::Config;
 use gradus_graph::{Node, ShapeError};
@@ -67,17 +67,16 @@ impl Optimizer for Adam {
         self.weight_decay
     }
 
-    fn update(&self, w: &Node, g: &Node, lr: &Node, decay: f64, slots: &mut Slots) -> Node {
-        let (beta1, beta2, eps) = (self.beta1, self.beta2, self.eps);
-        let g = decayed(g, w, decay);
-        let m = slots.next("m", |m| beta1 * m + (1.0 - beta1) * &g);
-        let mut v = slots.next("v", |v| beta2 * v + (1.0 - beta2) * g.square());
+    fn update(&self, w: &Node, g: &Node, step: &Step) -> Node {
+        let (beta1, beta2, eps) = (step.momentum(self.beta1), self.beta2, self.eps);
+        let g = step.decayed(g, w);
+        let m = step.next("m", |m| &beta1 * m + (1.0 - &beta1) * &g);
+        let mut v = step.next("v", |v| beta2 * v + (1.0 - beta2) * g.square());
         if self.amsgrad {
-            v = slots.next("v_max", |largest| largest.maximum(&v));
+            v = step.next("v_max", |largest| largest.maximum(&v));
         }
-        let t = slots.t();
-        let correct = |beta: f64| 1.0 - w.graph().scalar(beta).pow(&t);
-        let (correct_m, correct_v) = (correct(beta1), correct(beta2));
+        let (correct_m, correct_v) = (1.0 - step.power(&beta1), 1.0 - step.power(beta2));
+        let lr = &step.lr;
         if self.eps_before_correction {
             return w - lr * correct_v.sqrt() / correct_m * m / (v.sqrt() + eps);
         }

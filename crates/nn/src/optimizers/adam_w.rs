@@ -1,6 +1,6 @@
 //! Adam with decoupled weight decay, `w *= 1 - lr·λ`, then Adam. Loshchilov & Hutter 2019, arXiv:1711.05101.
 
-use super::{Adam, Optimizer, Slots};
+use super::{Adam, Optimizer, Step};
 use crate::check;
 use crate::table::Config;
 use gradus_graph::{Node, ShapeError};
@@ -59,9 +59,9 @@ impl Optimizer for AdamW {
         self.weight_decay
     }
 
-    fn update(&self, w: &Node, g: &Node, lr: &Node, decay: f64, slots: &mut Slots) -> Node {
-        let shrunk = if decay == 0.0 { w.clone() } else { w * (1.0 - lr * decay) };
-        self.adam().update(&shrunk, g, lr, 0.0, slots)
+    fn update(&self, w: &Node, g: &Node, step: &Step) -> Node {
+        let shrunk = step.shrunk(w);
+        self.adam().update(&shrunk, g, &step.without_decay())
     }
 
     fn check(&self) -> Result<(), ShapeError> {

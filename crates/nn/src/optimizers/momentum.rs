@@ -1,6 +1,6 @@
 //! Gradient descent with momentum, `v = μv + g; w -= lr·v`. Polyak 1964.
 
-use super::{Optimizer, Slots, decayed};
+use super::{Optimizer, Step};
 use crate::check;
 use crate::table::Config;
 use gradus_graph::{Node, ShapeError};
@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 /// Gradient descent with momentum, `v = μv + g; w -= lr·v`, as in PyTorch and optax. Polyak 1964.
 ///
 /// `ema` makes v an average, `v = μv + (1 - μ)g`, and `bias_correction` divides it by `1 - μᵗ`, so that it is one from the first step
-/// on. Keras and Caffe put lr inside v, which is the same until lr changes. PyTorch's `dampening` is neither of these: its first v is g.
+/// on. `dampening` is PyTorch's: the first v is g, then `v = μv + (1 - dampening)g`, which is not the same as an average. `lr_inside` is
+/// the form of Keras and Caffe, `v = μv + lr·g; w -= v`: the same until lr changes.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Momentum {
@@ -21,13 +22,25 @@ pub struct Momentum {
     pub ema: bool,
     /// Correct the average for its start at 0; only with `ema`.
     pub bias_correction: bool,
+    /// How much of each gradient but the first is left out, as in PyTorch.
+    pub dampening: f64,
+    /// Multiply each gradient by the learning rate of its own step, as Keras and Caffe do.
+    pub lr_inside: bool,
     /// λ: `g + λw` takes the gradient's place (as in PyTorch).
     pub weight_decay: f64,
 }
 
 impl Default for Momentum {
     fn default() -> Momentum {
-        Momentum { lr: 1e-3, momentum: 0.9, ema: false, bias_correction: false, weight_decay: 0.0 }
+        Momentum {
+            lr: 1e-3,
+            momentum: 0.9,
+            ema: false,
+            bias_correction: false,
+            dampening: 0.0,
+            lr_inside: false,
+            weight_decay: 0.0,
+        }
     }
 }
 
@@ -38,6 +51,8 @@ impl Config for Momentum {
             default,
             Momentum { ema: true, ..default },
             Momentum { ema: true, bias_correction: true, weight_decay: 1e-4, ..default },
+            Momentum { dampening: 0.1, ..default },
+            Momentum { lr_inside: true, ..default },
         ]
     }
 }
@@ -51,25 +66,34 @@ impl Optimizer for Momentum {
         self.weight_decay
     }
 
-    fn update(&self, w: &Node, g: &Node, lr: &Node, decay: f64, slots: &mut Slots) -> Node {
-        let mu = self.momentum;
-        let g = decayed(g, w, decay);
-        let v = slots.next("v", |v| if self.ema { mu * v + (1.0 - mu) * g } else { mu * v + g });
-        if self.bias_correction {
-            let correction = 1.0 - w.graph().scalar(mu).pow(slots.t());
-            w - lr / correction * v
-        } else {
-            w - lr * v
+    fn update(&self, w: &Node, g: &Node, step: &Step) -> Node {
+        let mu = step.momentum(self.momentum);
+        let mut g = step.decayed(g, w);
+        if self.ema {
+            g = (1.0 - &mu) * g;
         }
+        if self.dampening != 0.0 {
+            g = step.t().gt(1.0).select(1.0 - self.dampening, 1.0) * g;
+        }
+        if self.lr_inside {
+            return w - step.next("v", |v| &mu * v + &step.lr * g);
+        }
+        let v = step.next("v", |v| &mu * v + g);
+        if self.bias_correction { w - &step.lr / (1.0 - step.power(&mu)) * v } else { w - &step.lr * v }
     }
 
     fn check(&self) -> Result<(), ShapeError> {
         check::positive("lr", self.lr)?;
         check::below_one("momentum", self.momentum)?;
+        check::below_one("dampening", self.dampening)?;
         check::not_negative("weight_decay", self.weight_decay)?;
         if self.bias_correction && !self.ema {
             let help = "set `ema = true`, or leave `bias_correction` out";
             return Err(ShapeError::new("`bias_correction` together with `ema`", "`ema = false`", help));
+        }
+        if self.ema && self.dampening != 0.0 {
+            let help = "choose one of the two";
+            return Err(ShapeError::new("`dampening` or `ema`", "both", help));
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! Nesterov's accelerated gradient, `v = μv + g; w -= lr(g + μv)`. Nesterov 1983, in the form of Sutskever et al. 2013.
 
-use super::{Optimizer, Slots, decayed};
+use super::{Optimizer, Step};
 use crate::check;
 use crate::table::Config;
 use gradus_graph::{Node, ShapeError};
@@ -39,11 +39,11 @@ impl Optimizer for Nesterov {
         self.weight_decay
     }
 
-    fn update(&self, w: &Node, g: &Node, lr: &Node, decay: f64, slots: &mut Slots) -> Node {
-        let mu = self.momentum;
-        let g = decayed(g, w, decay);
-        let v = slots.next("v", |v| mu * v + &g);
-        w - lr * (g + mu * v)
+    fn update(&self, w: &Node, g: &Node, step: &Step) -> Node {
+        let mu = step.momentum(self.momentum);
+        let g = step.decayed(g, w);
+        let v = step.next("v", |v| &mu * v + &g);
+        w - &step.lr * (g + mu * v)
     }
 
     fn check(&self) -> Result<(), ShapeError> {

@@ -1,6 +1,6 @@
 //! Stochastic gradient descent, `w -= lr·g`. Robbins & Monro 1951.
 
-use super::{Optimizer, Slots, decayed};
+use super::{Optimizer, Step};
 use crate::check;
 use crate::table::Config;
 use gradus_graph::{Node, ShapeError};
@@ -37,8 +37,8 @@ impl Optimizer for Sgd {
         self.weight_decay
     }
 
-    fn update(&self, w: &Node, g: &Node, lr: &Node, decay: f64, _slots: &mut Slots) -> Node {
-        w - lr * decayed(g, w, decay)
+    fn update(&self, w: &Node, g: &Node, step: &Step) -> Node {
+        w - &step.lr * step.decayed(g, w)
     }
 
     fn check(&self) -> Result<(), ShapeError> {

@@ -35,6 +35,10 @@ impl Config for L1 {
     fn examples() -> Vec<L1> {
         vec![L1::default(), L1 { per_sample: true, ..L1::new(0.01) }, L1 { per_weight: true, ..L1::new(0.1) }]
     }
+
+    fn from_number(lambda: f64) -> Result<L1, String> {
+        Ok(L1::new(lambda))
+    }
 }
 
 impl Regularizer for L1 {

@@ -37,6 +37,10 @@ impl Config for L2 {
     fn examples() -> Vec<L2> {
         vec![L2::default(), L2 { per_sample: true, ..L2::new(0.01) }, L2 { per_weight: true, ..L2::new(0.1) }]
     }
+
+    fn from_number(lambda: f64) -> Result<L2, String> {
+        Ok(L2::new(lambda))
+    }
 }
 
 impl Regularizer for L2 {

@@ -7,6 +7,10 @@
 //! In training a penalty joins as its gradient, `g + λw`, inside the optimiser's sweep, which costs next to nothing; its value is
 //! computed only where it is asked for.
 
+mod tying;
+
+pub use tying::Tying;
+
 use gradus_graph::{Node, ShapeError, ops};
 use gradus_tensor::Shape;
 

@@ -282,7 +282,7 @@ impl<'a> Probe<'a> {
         }
         gradus_data::check::check_training(data, trainer.batch_size)?;
         let objective = &trainer.objective;
-        let step = objective.step(data)?;
+        let step = objective.step(data, None)?;
         objective.check(&step, data, "training")?;
         let model = extended(&step, layers)?;
 

@@ -2,6 +2,7 @@
 
 mod setup;
 
+use crate::agenda::{Agenda, Pace};
 use crate::callback::{Context, Event, Flow};
 use crate::checkpoint::{self, Best, Every, Progress, Settings};
 use crate::diagnose::{self, Watchdog};
@@ -9,14 +10,15 @@ use crate::error::{Result, TrainError};
 use crate::evaluate::Examiner;
 use crate::history::{Record, Scores, direction};
 use crate::objective::{from_sum, sum_of};
-use crate::schedule::{Pace, Schedule};
 use crate::stops::{AnyStop, Check};
 use crate::trainer::{Outcome, Trainer};
 use gradus_data::Dataset;
 use gradus_data::loader::{Chunk, Loader, LoaderMode, LoaderOptions};
 use gradus_graph::{Engine, Model, RunError, State};
 use gradus_kernels::Pool;
-use gradus_nn::optimizers::Optimizer as _;
+use gradus_metrics::Direction;
+use gradus_nn::Schedule as _;
+use gradus_nn::schedules::{Curve, Plateau};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -25,7 +27,11 @@ pub(crate) struct Run<'t, 'a, 'v> {
     trainer: &'t mut Trainer<'a>,
     /// The conditions that end it: stops that watch, then limits.
     stops: Vec<Ending>,
-    schedule: Schedule,
+    agenda: Agenda,
+    /// The learning rate, step by step.
+    curve: Curve,
+    /// What a schedule waits for, and how many steps lie between its looks.
+    plateau: Option<(String, u64)>,
     settings: Settings,
     step: Model,
     is_target: Vec<bool>,
@@ -67,7 +73,7 @@ impl Run<'_, '_, '_> {
             while let Some(chunk) = chunks.next_chunk() {
                 let mut done = 0;
                 while done < chunk.steps() {
-                    let due = self.schedule.next(self.state.step) - self.state.step;
+                    let due = self.agenda.next(self.state.step) - self.state.step;
                     let steps = pace.steps().min(due).min((chunk.steps() - done) as u64) as usize;
                     let begun = Instant::now();
                     self.steps(chunk, done, steps)?;
@@ -121,7 +127,7 @@ impl Run<'_, '_, '_> {
     fn look(&mut self) -> Result<Option<String>> {
         let step = self.state.step;
         let mut said = self.notify(Event::Steps)?;
-        if self.schedule.is_record(step) {
+        if self.agenda.is_record(step) {
             said = self.record()?.or(said);
         }
         if let Some(reason) = self.ended().or(said) {
@@ -132,7 +138,7 @@ impl Run<'_, '_, '_> {
         }
         let due = match self.trainer.checkpoints.as_ref().map(|c| c.every) {
             Some(Every::Minutes(minutes)) => self.saved.elapsed().as_secs_f64() >= minutes * 60.0,
-            Some(_) => self.schedule.checkpoint.is_some_and(|n| step.is_multiple_of(n)),
+            Some(_) => self.agenda.checkpoint.is_some_and(|n| step.is_multiple_of(n)),
             None => false,
         };
         if due {
@@ -150,15 +156,15 @@ impl Run<'_, '_, '_> {
             None => None,
         };
         let record = Record {
-            epoch: step as f64 / self.schedule.steps_per_epoch as f64,
+            epoch: step as f64 / self.agenda.steps_per_epoch as f64,
             step,
             train: self.train_scores(),
             valid,
-            lr: self.trainer.objective.optimizer.lr(),
+            lr: self.lr(),
             seconds: self.seconds(),
         };
         let mut seen = vec![];
-        for (monitor, interval) in self.stops.iter().filter_map(|e| e.watch.as_ref()) {
+        for (monitor, interval) in self.stops.iter().filter_map(|e| e.watch.as_ref()).chain(&self.plateau) {
             let key = check_key(monitor, *interval);
             if step.is_multiple_of(*interval) && !seen.contains(&key) {
                 let value = record.value(monitor).unwrap_or(f64::NAN);
@@ -167,13 +173,14 @@ impl Run<'_, '_, '_> {
                 seen.push(key);
             }
         }
+        self.follow_plateau();
         let better = self.monitor.as_ref().and_then(|monitor| {
             let value = record.value(monitor)?;
             let best = self.progress.best.as_ref().map_or(f64::NAN, |best| best.value);
             let better = direction(monitor).is_better(value, best);
             better.then(|| Best { monitor: monitor.clone(), value, epoch: record.epoch, step })
         });
-        let epoch_end = step.is_multiple_of(self.schedule.steps_per_epoch);
+        let epoch_end = step.is_multiple_of(self.agenda.steps_per_epoch);
         self.progress.history.push(record);
         let is_best = better.is_some();
         if is_best {
@@ -188,6 +195,23 @@ impl Run<'_, '_, '_> {
         Ok(said)
     }
 
+    /// The learning rate of the last step.
+    fn lr(&mut self) -> f64 {
+        self.curve.follow(&self.state);
+        self.curve.at(self.state.step.saturating_sub(1)).rate
+    }
+
+    /// Writes into the state how often the rate has been cut by what was seen so far.
+    fn follow_plateau(&mut self) {
+        let Some((monitor, interval)) = &self.plateau else { return };
+        let Some(plateau) = self.trainer.objective.schedule.plateau() else { return };
+        let checks = self.progress.checks.get(&check_key(monitor, *interval)).map_or(&[][..], Vec::as_slice);
+        let cuts = plateau.cuts(checks.iter().map(|check| check.value), direction(monitor) == Direction::Lower);
+        if let Some(value) = self.state.variable_mut(&Plateau::cuts_path()) {
+            value.fill(cuts as f32);
+        }
+    }
+
     /// Why the run ends here, if a stop says so.
     fn ended(&self) -> Option<String> {
         let step = self.state.step;
@@ -200,7 +224,7 @@ impl Run<'_, '_, '_> {
         let time = Duration::from_secs_f64(self.seconds().max(0.0));
         let limit = || {
             self.stops.iter().find(|ending| {
-                let last = ending.stop.last_step(self.schedule.steps_per_epoch);
+                let last = ending.stop.last_step(self.agenda.steps_per_epoch);
                 last.is_some_and(|last| step >= last) || ending.stop.time().is_some_and(|limit| time >= limit)
             })
         };
@@ -232,7 +256,7 @@ impl Run<'_, '_, '_> {
             state: of_model(self.best_state.as_ref().unwrap_or(&self.state)),
             last: of_model(&self.state),
             best: self.progress.best.clone(),
-            epochs: self.state.step as f64 / self.schedule.steps_per_epoch as f64,
+            epochs: self.state.step as f64 / self.agenda.steps_per_epoch as f64,
             steps: self.state.step,
             seconds: self.seconds(),
             warnings: self.progress.warnings.clone(),
@@ -257,8 +281,8 @@ impl Run<'_, '_, '_> {
             best: self.progress.best.as_ref(),
             best_state: self.best_state.as_ref(),
             warnings: &self.progress.warnings,
-            steps_per_epoch: self.schedule.steps_per_epoch,
-            last_step: self.schedule.last,
+            steps_per_epoch: self.agenda.steps_per_epoch,
+            last_step: self.agenda.last,
             seconds,
         };
         let mut reason = None;
@@ -284,7 +308,7 @@ impl Run<'_, '_, '_> {
 
     /// The epoch of the next step, and the step's place in it.
     fn place(&self) -> (u64, u64) {
-        let per_epoch = self.schedule.steps_per_epoch;
+        let per_epoch = self.agenda.steps_per_epoch;
         (self.state.step / per_epoch, self.state.step % per_epoch)
     }
 
@@ -354,7 +378,7 @@ impl Run<'_, '_, '_> {
             train: &self.train,
             options,
             is_target: &self.is_target,
-            steps_per_epoch: self.schedule.steps_per_epoch,
+            steps_per_epoch: self.agenda.steps_per_epoch,
             isa: self.trainer.isa,
             pool: &self.pool,
         };
@@ -371,7 +395,6 @@ pub(crate) fn loader_options(trainer: &Trainer<'_>) -> LoaderOptions {
         batch: trainer.batch_size,
         seed: trainer.seed,
         shuffle: trainer.shuffle,
-        mode: trainer.loader,
         ..LoaderOptions::default()
     }
 }

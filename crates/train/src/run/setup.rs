@@ -1,12 +1,12 @@
 //! What happens before the first step: everything is checked, compiled, and made or restored.
 
 use super::{Ending, Run, loader_options};
+use crate::agenda::Agenda;
 use crate::checkpoint::{Checkpoint, Progress, Settings};
 use crate::diagnose::Watchdog;
 use crate::error::{Result, TrainError, list};
 use crate::evaluate::Examiner;
 use crate::objective::{Objective, fingerprint, sum_of};
-use crate::schedule::Schedule;
 use crate::stops::AnyStop;
 use crate::trainer::{Keep, Trainer};
 use gradus_data::Dataset;
@@ -14,6 +14,9 @@ use gradus_data::loader::{Loader, LoaderMode, LoaderOptions};
 use gradus_graph::{Engine, Request, State};
 use gradus_kernels::Pool;
 use gradus_metrics::Evaluator;
+use gradus_nn::schedules::Curve;
+use gradus_nn::step::Time;
+use gradus_nn::{Optimizer as _, Schedule as _};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -27,7 +30,12 @@ impl<'t, 'a, 'v> Run<'t, 'a, 'v> {
     ) -> Result<Run<'t, 'a, 'v>> {
         gradus_data::check::check_training(&train, trainer.batch_size)?;
         let objective = &trainer.objective;
-        let step = objective.step(&train)?;
+        let options = LoaderOptions { mode: LoaderMode::Inline, ..loader_options(trainer) };
+        let per_epoch = Loader::new(train.clone(), options)?.steps_per_epoch() as u64;
+        let stops = endings(trainer, until, valid.is_some(), per_epoch)?;
+        let last = stops.iter().filter_map(|e| e.stop.last_step(per_epoch)).min();
+        let time = Time { per: objective.per, steps_per_epoch: per_epoch, total_steps: last };
+        let step = objective.step(&train, Some(time))?;
         objective.check(&step, &train, "training")?;
         for head in &objective.heads {
             // Refuses metrics of another kind of task.
@@ -45,16 +53,12 @@ impl<'t, 'a, 'v> Run<'t, 'a, 'v> {
                 });
             }
         }
-        let options = LoaderOptions { mode: LoaderMode::Inline, ..loader_options(trainer) };
         // Hashing large data takes a while: only where a checkpoint needs it.
         let keeps = trainer.checkpoints.is_some() || trainer.resume.is_some();
         let fingerprints = match keeps {
             true => (train.fingerprint(), valid.map(Dataset::fingerprint)),
             false => Default::default(),
         };
-        let per_epoch = Loader::new(train.clone(), options)?.steps_per_epoch() as u64;
-
-        let stops = endings(trainer, until, valid.is_some(), per_epoch)?;
         let positive = trainer.validate_every > 0.0 && trainer.validate_every.is_finite();
         if !positive {
             let (option, received) = ("validate_every", trainer.validate_every.to_string());
@@ -63,13 +67,25 @@ impl<'t, 'a, 'v> Run<'t, 'a, 'v> {
         if let Some(checkpoints) = &trainer.checkpoints {
             checkpoints.every.check()?;
         }
-        let schedule = Schedule {
-            steps_per_epoch: per_epoch,
-            record: Schedule::interval(trainer.validate_every, per_epoch),
-            checks: stops.iter().filter_map(|e| e.watch.as_ref().map(|w| w.1)).collect(),
-            last: stops.iter().filter_map(|e| e.stop.last_step(per_epoch)).min(),
-            checkpoint: trainer.checkpoints.as_ref().and_then(|c| Schedule::checkpoint(c.every, per_epoch)),
+        let plateau = match objective.schedule.plateau() {
+            None => None,
+            Some(plateau) => {
+                let monitor = match &plateau.monitor {
+                    None => default_monitor(valid.is_some()),
+                    Some(name) => watched(objective, "plateau", name, valid.is_some())?,
+                };
+                Some((monitor, Agenda::interval(plateau.check_every, per_epoch)))
+            }
         };
+        let agenda = Agenda {
+            steps_per_epoch: per_epoch,
+            record: Agenda::interval(trainer.validate_every, per_epoch),
+            checks: stops.iter().filter_map(|e| e.watch.as_ref()).chain(&plateau).map(|watch| watch.1).collect(),
+            last,
+            checkpoint: trainer.checkpoints.as_ref().and_then(|c| Agenda::checkpoint(c.every, per_epoch)),
+        };
+        let base = objective.optimizer.lr();
+        let curve = Curve::new(&objective.schedule, base, objective.per, per_epoch, last, trainer.seed)?;
         let monitor = match &trainer.keep {
             Keep::Last => None,
             Keep::Best => Some(default_monitor(valid.is_some())),
@@ -120,7 +136,9 @@ impl<'t, 'a, 'v> Run<'t, 'a, 'v> {
         let now = Instant::now();
         Ok(Run {
             stops,
-            schedule,
+            agenda,
+            curve,
+            plateau,
             settings,
             is_target: Objective::is_target(&step),
             sums,
@@ -155,7 +173,7 @@ fn endings(trainer: &Trainer<'_>, until: AnyStop, valid: bool, per_epoch: u64) -
                     None => default_monitor(valid),
                     Some(name) => watched(&trainer.objective, stop.key(), name, valid)?,
                 };
-                Some((monitor, Schedule::interval(watch.check_every, per_epoch)))
+                Some((monitor, Agenda::interval(watch.check_every, per_epoch)))
             }
         };
         endings.push(Ending { stop, watch });

@@ -8,7 +8,7 @@ const SLICE: Duration = Duration::from_millis(50);
 
 /// The steps at which something is due.
 #[derive(Clone, Debug)]
-pub(crate) struct Schedule {
+pub(crate) struct Agenda {
     pub steps_per_epoch: u64,
     /// Steps between records.
     pub record: u64,
@@ -20,7 +20,7 @@ pub(crate) struct Schedule {
     pub checkpoint: Option<u64>,
 }
 
-impl Schedule {
+impl Agenda {
     /// How many steps an interval in epochs has.
     pub(crate) fn interval(epochs: f64, steps_per_epoch: u64) -> u64 {
         ((epochs * steps_per_epoch as f64).round() as u64).max(1)
@@ -30,7 +30,7 @@ impl Schedule {
     pub(crate) fn checkpoint(every: Every, steps_per_epoch: u64) -> Option<u64> {
         match every {
             Every::Steps(steps) => Some(steps.max(1)),
-            Every::Epochs(epochs) => Some(Schedule::interval(epochs, steps_per_epoch)),
+            Every::Epochs(epochs) => Some(Agenda::interval(epochs, steps_per_epoch)),
             Every::Minutes(_) => None,
         }
     }
@@ -79,20 +79,20 @@ mod tests {
 
     #[test]
     fn the_nearest_event_cuts() {
-        let schedule =
-            Schedule { steps_per_epoch: 844, record: 844, checks: vec![42], last: Some(1000), checkpoint: Some(100) };
+        let agenda =
+            Agenda { steps_per_epoch: 844, record: 844, checks: vec![42], last: Some(1000), checkpoint: Some(100) };
         let mut step = 0;
         let mut cuts = vec![];
         while step < 1000 {
-            step = schedule.next(step);
+            step = agenda.next(step);
             cuts.push(step);
         }
         assert_eq!(cuts[..5], [42, 84, 100, 126, 168]);
         assert!(cuts.contains(&844) && cuts.ends_with(&[966, 1000]));
-        assert_eq!(cuts.iter().filter(|&&s| schedule.is_record(s)).count(), 1000 / 42 + 2);
-        assert_eq!(Schedule::interval(0.05, 844), 42);
-        assert_eq!(Schedule::interval(100.0, 16), 1600);
-        assert_eq!(Schedule::interval(1e-9, 16), 1);
+        assert_eq!(cuts.iter().filter(|&&s| agenda.is_record(s)).count(), 1000 / 42 + 2);
+        assert_eq!(Agenda::interval(0.05, 844), 42);
+        assert_eq!(Agenda::interval(100.0, 16), 1600);
+        assert_eq!(Agenda::interval(1e-9, 16), 1);
     }
 
     #[test]
