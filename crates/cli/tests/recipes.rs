@@ -5,18 +5,27 @@ use gradus_cli::recipe::{self, Document, Recipe};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-fn recipes() -> Vec<PathBuf> {
+/// Every recipe by its name: `iris`, `course/curve-adam`.
+fn recipes() -> Vec<(String, PathBuf)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../recipes");
-    let mut list: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    list.retain(|path| path.extension().is_some_and(|ending| ending == "toml"));
+    let mut list = vec![];
+    for (prefix, least) in [("", 9), ("course/", 9)] {
+        let before = list.len();
+        for entry in std::fs::read_dir(folder.join(prefix)).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_some_and(|ending| ending == "toml") {
+                list.push((format!("{prefix}{}", path.file_stem().unwrap().to_string_lossy()), path));
+            }
+        }
+        assert!(list.len() - before >= least, "{list:?}");
+    }
     list.sort();
-    assert!(list.len() >= 9, "{list:?}");
     list
 }
 
 #[test]
 fn every_recipe_is_valid_and_renders() {
-    for path in recipes() {
+    for (_, path) in recipes() {
         let (recipe, _) = Recipe::load(&path, &[]).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         assert!(!recipe.description.is_empty(), "{} says nothing of its task", path.display());
         let text = recipe::render(&recipe);
@@ -29,8 +38,7 @@ fn every_recipe_is_valid_and_renders() {
 fn every_recipe_trains() {
     let data = std::env::var_os("GRADUS_DATA").map(PathBuf::from).filter(|folder| folder.is_dir());
     let folder = std::env::temp_dir().join(format!("gradus-recipes-{}", std::process::id()));
-    for path in recipes() {
-        let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+    for (name, path) in recipes() {
         let text = std::fs::read_to_string(&path).unwrap();
         if !text.contains("embedded") && data.is_none() {
             eprintln!("skipped: {name} needs GRADUS_DATA");
