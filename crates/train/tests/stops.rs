@@ -7,11 +7,13 @@ use gradus_data::loader::{Loader, LoaderOptions};
 use gradus_data::readers::Embedded;
 use gradus_graph::{Engine, Request, State};
 use gradus_kernels::Pool;
-use gradus_metrics::Metric;
+use gradus_metrics::{Direction, Metric};
 use gradus_nn::losses::CrossEntropy;
 use gradus_nn::optimizers::{Adam, Sgd};
+use gradus_train::stops::Check;
 use gradus_train::{
-    AnyStop, Context, Epochs, Event, Flow, Keep, LossBelow, LossChange, Minutes, Outcome, Patience, Steps, Trainer,
+    AnyStop, Context, Epochs, Event, Flow, GeneralizationLoss, Keep, LossBelow, LossChange, Minutes, Outcome, Patience,
+    ProgressQuotient, Steps, Trainer, Up, Worsening,
 };
 use std::sync::Arc;
 
@@ -191,4 +193,90 @@ fn several_outputs_add_up() {
     let names: Vec<&str> = scores.iter().map(|s| s.0).collect();
     assert_eq!(names, ["aux/accuracy", "aux/loss", "loss", "main/loss"]);
     assert!((scores["loss"] - scores["main/loss"] - 0.25 * scores["aux/loss"]).abs() < 1e-12);
+}
+
+/// Prechelt's criteria end courses of errors where an independent implementation says (`fixtures/stops.py`).
+#[test]
+fn prechelts_criteria_agree_with_the_paper() {
+    let cases: Vec<serde_json::Value> = serde_json::from_str(include_str!("fixtures/stops.json")).unwrap();
+    let list = |of: &serde_json::Value| of.as_array().unwrap().iter().map(|x| x.as_f64().unwrap()).collect::<Vec<_>>();
+    let mut seen = (0, 0);
+    for (number, case) in cases.iter().enumerate() {
+        let pairs = list(&case["valid"]).into_iter().zip(list(&case["train"])).zip(1..);
+        let checks: Vec<Check> = pairs.map(|((value, train_loss), step)| Check { step, value, train_loss }).collect();
+        for end in case["ends"].as_array().unwrap() {
+            let (bound, strip) = (end["bound"].as_f64().unwrap(), end["strip"].as_u64().unwrap());
+            let stop: AnyStop = match end["rule"].as_str().unwrap() {
+                "generalization_loss" => GeneralizationLoss { strip, ..GeneralizationLoss::new(bound) }.into(),
+                "progress_quotient" => ProgressQuotient { strip, ..ProgressQuotient::new(bound) }.into(),
+                _ => Up { strip, ..Up::new(bound as u64) }.into(),
+            };
+            let found = (1..=checks.len()).find(|&n| stop.reached(&checks[..n], Direction::Lower));
+            assert_eq!(found.map(|n| n as u64), end["end"].as_u64(), "case {number}: {end}");
+            if found.is_some() { seen.0 += 1 } else { seen.1 += 1 }
+        }
+    }
+    assert!(seen.0 > 200 && seen.1 > 10, "{seen:?}");
+}
+
+#[test]
+fn the_new_stops_end_runs() {
+    let stops: [(AnyStop, &str); 4] = [
+        (GeneralizationLoss { check_every: 0.25, ..GeneralizationLoss::new(1.0) }.into(), "generalization_loss"),
+        (ProgressQuotient { strip: 3, check_every: 0.5, ..ProgressQuotient::new(0.05) }.into(), "progress_quotient"),
+        (Up { strip: 2, ..Up::new(2) }.into(), "up"),
+        (Worsening { monitor: Some("valid/accuracy".into()), ..Worsening::new(1) }.into(), "worsening"),
+    ];
+    for (stop, key) in stops {
+        let outcome = iris(vec![stop], Epochs(2000));
+        assert_eq!(outcome.stopped_by, key);
+        let name = if key == "worsening" { "accuracy" } else { "loss" };
+        let seen: Vec<f64> = outcome.history.iter().map(|record| record.valid.as_ref().unwrap()[name]).collect();
+        let (last, before) = seen.split_last().unwrap();
+        match key {
+            "worsening" => assert!(last < before.last().unwrap(), "{seen:?}"),
+            _ => assert!(before.iter().any(|loss| loss < last), "{key}: {seen:?}"),
+        }
+    }
+}
+
+#[test]
+fn monitors_that_do_not_fit_are_refused_with_what_there_is() {
+    let (train, valid) = parts(Embedded::Iris, 0.2, 3);
+    let model = iris_model();
+    let refusal =
+        |stop: AnyStop| iris_trainer(&model).stop(stop).fit(&train, &valid, Epochs(1)).err().unwrap().to_string();
+    let monitor = Some("valid/acuracy".to_string());
+    let stops: [AnyStop; 4] = [
+        GeneralizationLoss { monitor: monitor.clone(), ..GeneralizationLoss::new(5.0) }.into(),
+        ProgressQuotient { monitor: monitor.clone(), ..ProgressQuotient::new(0.5) }.into(),
+        Up { monitor: monitor.clone(), ..Up::new(3) }.into(),
+        Worsening { monitor, ..Worsening::new(4) }.into(),
+    ];
+    for stop in stops {
+        let (key, message) = (stop.key(), refusal(stop));
+        assert_eq!(
+            message,
+            format!(
+                "`{key}` watches `valid/acuracy`, which this run does not have\n  expected: one of `train/loss`, `valid/loss`, \
+                 `train/accuracy`, `valid/accuracy`\n  help:     correct `monitor`, or ask for that metric"
+            )
+        );
+    }
+    let accuracy = Some("valid/accuracy".to_string());
+    assert_eq!(
+        refusal(GeneralizationLoss { monitor: accuracy.clone(), ..GeneralizationLoss::new(5.0) }.into()),
+        "`generalization_loss` watches `valid/accuracy`\n  expected: an error: a value of at least 0 that is better when lower\n  \
+         received: a value that is better when higher\n  help:     watch a loss or an error; `patience`, `up` and `worsening` \
+         watch anything"
+    );
+    for (stop, option) in [
+        (AnyStop::from(GeneralizationLoss::new(f64::NAN)), "alpha"),
+        (ProgressQuotient::new(-1.0).into(), "alpha"),
+        (Up { strip: 0, ..Up::new(1) }.into(), "strip"),
+        (Worsening::new(0).into(), "checks"),
+    ] {
+        let message = refusal(stop);
+        assert!(message.starts_with(&format!("`{option}` is ")), "{message}");
+    }
 }

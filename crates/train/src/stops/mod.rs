@@ -31,6 +31,11 @@ pub trait Stop {
         false
     }
 
+    /// Whether what it watches must be an error: at least 0, and better when lower.
+    fn needs_error(&self) -> bool {
+        false
+    }
+
     /// After how many steps the run ends.
     fn last_step(&self, _steps_per_epoch: u64) -> Option<u64> {
         None
@@ -123,7 +128,7 @@ macro_rules! stops {
                     }
 
                     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<AnyStop, A::Error> {
-                        let Some(key) = map.next_key_seed(Key)? else {
+                        let Some(key) = map.next_key_seed(KeyOf(AnyStop::KEYS))? else {
                             return Err(de::Error::invalid_length(0, &self));
                         };
                         let stop = match key {
@@ -147,12 +152,13 @@ macro_rules! stops {
 
 stops! {
     epochs::Epochs, steps::Steps, minutes::Minutes, loss_below::LossBelow, loss_change::LossChange, patience::Patience,
+    generalization_loss::GeneralizationLoss, progress_quotient::ProgressQuotient, up::Up, worsening::Worsening,
 }
 
-/// Reads a key of the table.
-struct Key;
+/// Reads one of these keys.
+pub(crate) struct KeyOf(pub &'static [&'static str]);
 
-impl<'de> DeserializeSeed<'de> for Key {
+impl<'de> DeserializeSeed<'de> for KeyOf {
     type Value = &'static str;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<&'static str, D::Error> {
@@ -160,15 +166,15 @@ impl<'de> DeserializeSeed<'de> for Key {
     }
 }
 
-impl Visitor<'_> for Key {
+impl Visitor<'_> for KeyOf {
     type Value = &'static str;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "one of {}", AnyStop::KEYS.join(", "))
+        write!(f, "one of {}", self.0.join(", "))
     }
 
     fn visit_str<E: de::Error>(self, key: &str) -> Result<&'static str, E> {
-        AnyStop::KEYS.iter().find(|known| **known == key).copied().ok_or_else(|| E::unknown_variant(key, AnyStop::KEYS))
+        self.0.iter().find(|known| **known == key).copied().ok_or_else(|| E::unknown_variant(key, self.0))
     }
 }
 
@@ -226,6 +232,26 @@ fn every_epoch() -> f64 {
     1.0
 }
 
+/// The default of `strip`: Prechelt's k.
+fn five() -> u64 {
+    5
+}
+
+/// Whether the newest check ends a strip of so many.
+fn is_strip_end(checks: &[Check], strip: u64) -> bool {
+    !checks.is_empty() && (checks.len() as u64).is_multiple_of(strip.max(1))
+}
+
+/// Checks the length of a strip.
+fn check_strip(strip: u64) -> Result<(), TrainError> {
+    at_least(strip > 0, "strip", strip as f64, "at least 1")
+}
+
+/// Checks the bound of Prechelt's quotients.
+fn alpha(alpha: f64) -> Result<(), TrainError> {
+    at_least(alpha >= 0.0 && alpha.is_finite(), "alpha", alpha, "at least 0")
+}
+
 /// Checks the settings that watching stops share.
 fn check_watch(check_every: f64) -> Result<(), TrainError> {
     at_least(check_every > 0.0 && check_every.is_finite(), "check_every", check_every, "epochs, above 0")
@@ -259,14 +285,17 @@ mod tests {
     fn numbers_and_tables() {
         let stops = read(
             "{ epochs = 3 }, { steps = 100 }, { minutes = 0.5 }, { loss_below = 0.12 }, { loss_change = 1e-7 }, { patience = 5 }, \
-             { loss_below = { value = 0.12, monitor = 'valid/loss', check_every = 0.05 } }, { patience = { checks = 2, min_delta = 0.1 } }",
+             { loss_below = { value = 0.12, monitor = 'valid/loss', check_every = 0.05 } }, { patience = { checks = 2, min_delta = 0.1 } }, \
+             { generalization_loss = 5 }, { progress_quotient = 0.5 }, { up = 3 }, { worsening = 4 }, \
+             { generalization_loss = { alpha = 2, strip = 1, monitor = 'valid/mse' } }",
         )
         .unwrap();
         assert_eq!(stops[0], Epochs(3).into());
         assert_eq!(stops[3], LossBelow::new(0.12).into());
         let bound = LossBelow { monitor: Some("valid/loss".into()), check_every: 0.05, ..LossBelow::new(0.12) };
         assert_eq!(stops[6], bound.into());
-        assert_eq!(stops.iter().map(AnyStop::key).collect::<Vec<_>>()[..6], AnyStop::KEYS[..]);
+        let keys = stops.iter().map(AnyStop::key).collect::<Vec<_>>();
+        assert_eq!([&keys[..6], &keys[8..12]].concat(), AnyStop::KEYS);
         for stop in stops {
             let json = serde_json::to_string(&stop).unwrap();
             assert_eq!(serde_json::from_str::<AnyStop>(&json).unwrap(), stop, "{json}");
