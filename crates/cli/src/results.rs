@@ -5,7 +5,7 @@ use crate::materials::Materials;
 use crate::network::{self, OUTPUT};
 use crate::recipe::{self, Recipe};
 use crate::report::ReportData;
-use crate::report::data::{Curve, Evaluation, Picture, Point, Summary};
+use crate::report::data::{Curve, Evaluation, Picture, Point, Summary, Verdict};
 use crate::session::{self, Judgement};
 use gradus_data::{Dataset, Target};
 use gradus_graph::{Model, State};
@@ -50,6 +50,7 @@ pub fn report(
             splits: judgements.iter().map(Judgement::split_scores).collect(),
             stopped_by: outcome.stopped_by.clone(),
             epochs: outcome.epochs,
+            retrained: String::new(),
             best_epoch: outcome.best.as_ref().map(|best| best.epoch),
             steps: outcome.steps,
             seconds: outcome.seconds,
@@ -57,12 +58,32 @@ pub fn report(
             seed: recipe.seed,
             version: env!("CARGO_PKG_VERSION").into(),
         },
+        verdict: None,
         curves: curves(&outcome.history, factor),
         evaluation,
         picture: picture(materials, trainer, &outcome.state)?,
         layers: network::layer_rows(recipe, model),
         recipe: recipe::render(recipe),
         environment,
+    })
+}
+
+/// How well a run fits, for the report.
+pub fn verdict(verdict: &gradus_train::verdict::Verdict, retrained: bool) -> Verdict {
+    let before = if retrained { ", before it was retrained" } else { "" };
+    let headline = format!("{}{before}", verdict.headline());
+    Verdict { headline, reasons: verdict.reasons.clone(), advice: verdict.advice() }
+}
+
+/// How well a run fits, for machines.
+pub fn verdict_json(verdict: &gradus_train::verdict::Verdict) -> serde_json::Value {
+    let evidence = &verdict.evidence;
+    let number = crate::console::number;
+    serde_json::json!({
+        "verdict": verdict.headline(), "under_fit": verdict.under_fit, "over_fit": verdict.over_fit,
+        "over_confident": verdict.over_confident, "measure": evidence.measure, "train_error": number(evidence.train_error),
+        "valid_error": evidence.valid_error.map(number), "baseline": evidence.baseline,
+        "baseline_error": number(evidence.baseline_error), "reasons": verdict.reasons, "remedies": verdict.remedies,
     })
 }
 

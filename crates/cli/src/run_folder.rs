@@ -15,7 +15,15 @@ pub struct RunFolder {
 
 const LOCK: &str = ".lock";
 /// What says that a folder holds a run.
-const FILES: [&str; 5] = ["recipe.toml", "history.jsonl", "best.safetensors", "last.safetensors", "report.html"];
+const FILES: [&str; 7] = [
+    "recipe.toml",
+    "history.jsonl",
+    "best.safetensors",
+    "early.safetensors",
+    "last.safetensors",
+    "last.retrain.safetensors",
+    "report.html",
+];
 
 impl RunFolder {
     /// A folder for a new run: the given one, or `runs/NAME-1`, `runs/NAME-2`, … whichever is free.
@@ -109,8 +117,16 @@ impl RunFolder {
         gradus_tensor::write_atomic(&path, write).map_err(|e| not_writable(&self.path, &e))
     }
 
+    /// Removes a file that is out of date, if it is there.
+    pub fn remove(&self, name: &str) -> Result<()> {
+        match fs::remove_file(self.file(name)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(not_writable(&self.path, &error)),
+            _ => Ok(()),
+        }
+    }
+
     /// Takes back a run that did not begin.
-    pub fn discard(self) {
+    pub fn discard(&self) {
         let _ = fs::remove_file(self.file("recipe.toml"));
         let _ = self.lock.unlock();
         let _ = fs::remove_file(self.file(LOCK));

@@ -77,7 +77,7 @@ pub fn check_classes(data: &Dataset) -> Result<(), DataError> {
 }
 
 /// A flat position as an index into a shape: `3`, or `[1, 2]`.
-fn index_of(mut at: usize, shape: &[usize]) -> String {
+pub(crate) fn index_of(mut at: usize, shape: &[usize]) -> String {
     if let [_] = shape {
         return at.to_string();
     }

@@ -190,6 +190,56 @@ impl Dataset {
         Ok(Dataset { inputs, columns: self.columns.clone(), target })
     }
 
+    /// The samples of several data sets one after the other, `[N₁ + N₂ + …, features…]`.
+    ///
+    /// Nothing is scaled anew: parts that were transformed alike stay so.
+    ///
+    /// ```
+    /// use gradus_data::{Dataset, readers::Embedded};
+    /// let iris = Embedded::Iris.read();
+    /// let (first, rest) = (iris.select(&[0, 1])?, iris.select(&[50, 100, 149])?);
+    /// let joined = Dataset::concat(&[&first, &rest])?;
+    /// assert_eq!(joined, iris.select(&[0, 1, 50, 100, 149])?);
+    /// # Ok::<(), gradus_data::DataError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// No parts, or parts that differ in features, classes, columns or the names of targets.
+    pub fn concat(parts: &[&Dataset]) -> Result<Dataset, DataError> {
+        let Some((first, rest)) = parts.split_first() else {
+            return Err(DataError::unfit("there are no data sets to join", "give at least one"));
+        };
+        if let Some(other) = rest.iter().find(|part| part.schema() != first.schema()) {
+            let (expected, received) = (first.schema().in_short(), other.schema().in_short());
+            let received = if expected == received { format!("other columns than {expected}") } else { received };
+            return Err(DataError::Mismatch {
+                expected: format!("data sets of one kind to join: {expected}"),
+                received,
+                help: "read and transform them alike".to_string(),
+            });
+        }
+        let rows: usize = parts.iter().map(|part| part.len()).sum();
+        let joined = |width: usize, values: &dyn Fn(&Dataset) -> Vec<f32>| {
+            let mut all = Vec::with_capacity(rows * width);
+            parts.iter().for_each(|part| all.extend(values(part)));
+            all
+        };
+        let shape: Vec<usize> = std::iter::once(rows).chain(first.feature_shape().iter().copied()).collect();
+        let inputs = Tensor::new(shape, joined(first.feature_len(), &|part| part.input_values().to_vec()))?;
+        let target = match &first.target {
+            Target::None => Target::None,
+            Target::Classes { classes, .. } => {
+                let labels = parts.iter().flat_map(|part| part.labels().unwrap_or_default()).copied().collect();
+                Target::Classes { labels, classes: classes.clone() }
+            }
+            Target::Values { names, .. } => {
+                let values = joined(names.len(), &|part| part.target_values());
+                Target::Values { values: Tensor::new([rows, names.len()], values)?, names: names.clone() }
+            }
+        };
+        Ok(Dataset { inputs, columns: first.columns.clone(), target })
+    }
+
     /// What a model must remember of this data.
     pub fn schema(&self) -> Schema {
         let target = match &self.target {
@@ -403,6 +453,23 @@ mod tests {
             Dataset::new(x, y).unwrap_err().to_string(),
             "data: there are 3 inputs but 2 targets; every input needs exactly one"
         );
+    }
+
+    #[test]
+    fn parts_are_joined_if_they_are_alike() {
+        let values = |y: [f32; 2], name: &str| {
+            let x = Tensor::new([2, 1, 2], vec![0.0f32, 1.0, 2.0, y[1]]).unwrap();
+            Dataset::new(x, Target::from_values(Tensor::vector(y.to_vec()), Some(vec![name.into()])).unwrap()).unwrap()
+        };
+        let joined = Dataset::concat(&[&values([1.0, 2.0], "y"), &values([3.0, 4.0], "y")]).unwrap();
+        assert_eq!((joined.len(), joined.feature_shape()), (4, &[1, 2][..]));
+        assert_eq!((joined.target_values(), joined.input_row(3)), (vec![1.0, 2.0, 3.0, 4.0], &[2.0, 4.0][..]));
+        assert_eq!(
+            Dataset::concat(&[&values([1.0, 2.0], "y"), &values([3.0, 4.0], "z")]).unwrap_err().to_string(),
+            "the data do not fit: data sets of one kind to join: [1, 2] features, values \"y\" expected, but [1, 2] \
+             features, values \"z\" received; read and transform them alike"
+        );
+        assert!(Dataset::concat(&[]).is_err());
     }
 
     #[test]

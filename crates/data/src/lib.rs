@@ -9,12 +9,14 @@
 //! | [`transforms`] | [`Pipeline`]: min-max, z-score, one-hot; fitted on the training data, applied anywhere |
 //! | [`split`] | parts held out for validation and test |
 //! | [`check`] | checks before training |
+//! | [`audit`] | samples in two parts, features that never change or lack a scale |
 //! | [`loader`] | [`Loader`]: shuffled batches, gathered ahead of training |
 //! | [`known`] | data sets that are known by name, and how to get them |
 //! | [`report`] | [`check_file`]: what any file holds |
 //! | [`digest`] | SHA-256 of files |
 //! | [`error`] | [`DataError`]: everything that can go wrong here |
 
+pub mod audit;
 pub mod check;
 pub mod dataset;
 pub mod digest;

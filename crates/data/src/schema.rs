@@ -65,6 +65,16 @@ impl Schema {
         }
     }
 
+    /// In a few words, for messages: `[8, 8] features, classes "a", "b"`.
+    pub(crate) fn in_short(&self) -> String {
+        let target = match &self.target {
+            TargetSchema::None => "no target".to_string(),
+            TargetSchema::Classes(classes) => format!("classes {}", crate::error::list(classes)),
+            TargetSchema::Values(names) => format!("values {}", crate::error::list(names)),
+        };
+        format!("{:?} features, {target}", self.features)
+    }
+
     /// How many numbers one sample's inputs have.
     pub fn feature_len(&self) -> usize {
         self.features.iter().product()

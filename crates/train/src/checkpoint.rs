@@ -145,6 +145,9 @@ pub(crate) struct Settings {
     pub valid: Option<String>,
     /// The compiled step as text, hashed: layers, losses, optimiser, regulariser and their settings.
     pub step: String,
+    /// How all of the data are trained on again, if they are.
+    #[serde(default)]
+    pub retraining: Option<String>,
 }
 
 /// A checkpoint in memory.
@@ -231,6 +234,14 @@ impl Checkpoint {
         compare("training data (fingerprint)", short(&then.train), short(&now.train));
         let valid = |hash: &Option<String>| hash.as_deref().map_or_else(|| "none".into(), short);
         compare("validation data (fingerprint)", valid(&then.valid), valid(&now.valid));
+        let plan = |plan: &Option<String>| plan.clone().unwrap_or_else(|| "none".into());
+        if then.retraining != now.retraining {
+            differs.push(format!(
+                "retraining: {} in the checkpoint, {} now",
+                plan(&then.retraining),
+                plan(&now.retraining)
+            ));
+        }
         if differs.is_empty() && then.step != now.step {
             differs.push("layers, losses, optimizer or regularizer have other settings than in the checkpoint".into());
         }

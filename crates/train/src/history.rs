@@ -69,9 +69,29 @@ impl<'de> Deserialize<'de> for Scores {
     }
 }
 
+/// Which training a record belongs to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// The training itself.
+    #[default]
+    Train,
+    /// That on training and validation data together, after an early stop.
+    Retrain,
+}
+
+impl Phase {
+    fn is_train(&self) -> bool {
+        *self == Phase::Train
+    }
+}
+
 /// How the run stood after some step. One line of `history.jsonl`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Record {
+    /// Which training; left out of the file for the first.
+    #[serde(default, skip_serializing_if = "Phase::is_train")]
+    pub phase: Phase,
     /// Epochs done, with their fraction.
     #[serde(with = "number")]
     pub epoch: f64,
@@ -93,7 +113,8 @@ pub struct Record {
 /// The same record to the bit, but for the time it took.
 impl PartialEq for Record {
     fn eq(&self, other: &Record) -> bool {
-        same(self.epoch, other.epoch)
+        self.phase == other.phase
+            && same(self.epoch, other.epoch)
             && self.step == other.step
             && self.train == other.train
             && self.valid == other.valid
@@ -148,6 +169,7 @@ mod tests {
     #[test]
     fn records_come_back_to_the_bit() {
         let record = Record {
+            phase: Phase::Train,
             epoch: 1.0 / 3.0,
             step: 7,
             train: [("loss", 0.1 + 0.2), ("r2", f64::NAN)].into_iter().collect(),

@@ -4,10 +4,12 @@
 //! |---|---|
 //! | [`Trainer`], [`Outcome`] | training a model on data: few methods, and all else a callback |
 //! | [`stops`] | when a run ends |
+//! | [`retrain`] | training on all of the data after an early stop |
 //! | [`Callback`], [`Event`], [`Context`], [`Flow`] | what happens beside training |
 //! | [`Record`], [`Scores`] | the history of a run |
 //! | [`Checkpoints`], [`Interrupt`] | ending a run anywhere and going on to the identical end |
 //! | [`ModelFile`], [`Predictor`], [`Evaluation`] | using what was trained |
+//! | [`verdict`] | whether a run fits well, and what to try next |
 //! | [`GradientCheck`] | compiled gradients against central differences |
 //! | [`inspect`] | activations, gradients and updates of each layer, with a verdict |
 //! | [`TrainError`] | everything that can go wrong here |
@@ -63,19 +65,25 @@ mod model_file;
 mod number;
 mod objective;
 mod predict;
+pub mod retrain;
 mod run;
 mod seal;
 pub mod stops;
 mod trainer;
+pub mod verdict;
 
 pub use callback::{Callback, Context, Event, Flow};
 pub use checkpoint::{Best, Checkpoints, Every};
 pub use error::{Result, TrainError};
 pub use evaluate::Evaluation;
 pub use gradient_check::{GradientCheck, GradientCheckOptions, ParameterCheck};
-pub use history::{Record, Scores, write_history};
+pub use history::{Phase, Record, Scores, write_history};
 pub use interrupt::{Interrupt, Signal};
 pub use model_file::ModelFile;
 pub use predict::Predictor;
-pub use stops::{AnyStop, Epochs, LossBelow, LossChange, Minutes, Patience, Steps, Stop};
+pub use retrain::{Retrain, retrain_file};
+pub use stops::{
+    AnyStop, Epochs, GeneralizationLoss, LossBelow, LossChange, Minutes, Patience, ProgressQuotient, Steps, Stop, Up,
+    Worsening,
+};
 pub use trainer::{Keep, Outcome, Trainer, TrainingData};

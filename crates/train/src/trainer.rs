@@ -69,6 +69,8 @@ pub struct Trainer<'a> {
     pub(crate) resume: Option<PathBuf>,
     pub(crate) initial: Option<State<f32>>,
     pub(crate) interrupt: Interrupt,
+    /// How it trains again on all of the data, while it does.
+    pub(crate) retraining: Option<String>,
 }
 
 /// Which weights a run returns.
@@ -171,6 +173,7 @@ impl<'a> Trainer<'a> {
             resume: None,
             initial: None,
             interrupt: Interrupt::new(),
+            retraining: None,
         }
     }
 
@@ -371,7 +374,7 @@ impl<'a> Trainer<'a> {
     }
 
     /// Gives each metric to its output's head.
-    fn assign_metrics(&mut self) -> Result<()> {
+    pub(crate) fn assign_metrics(&mut self) -> Result<()> {
         for (output, metric) in self.metrics.drain(..) {
             let Some(head) = self.objective.heads.iter_mut().find(|head| head.output == output) else {
                 if self.objective.model.output_shape(&output).is_none() {

@@ -9,10 +9,13 @@ use crate::run_folder::RunFolder;
 use crate::session::{self, Judgement};
 use crate::{console, network, results, signals};
 use clap::Args;
+use gradus_data::Dataset;
 use gradus_graph::Model;
 use gradus_kernels::Isa;
+use gradus_train::verdict::{self, Evidence, Verdict};
 use gradus_train::{
-    Checkpoints, Context, Epochs, Event, Flow, Interrupt, ModelFile, Outcome, Record, Signal, TrainError, write_history,
+    Checkpoints, Context, Epochs, Event, Flow, Interrupt, ModelFile, Outcome, Record, Retrain, Signal, TrainError,
+    write_history,
 };
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -20,7 +23,8 @@ use std::path::{Path, PathBuf};
 /// Train the network of a recipe
 ///
 /// The run folder gets the resolved recipe (recipe.toml), the history (history.jsonl), the best weights (best.safetensors),
-/// the checkpoint (last.safetensors) and a report (report.html).
+/// the checkpoint (last.safetensors) and a report (report.html). With `retrain` in the recipe, best.safetensors holds the
+/// weights that were trained on all of the data, and early.safetensors the best ones before that.
 #[derive(Args, Debug)]
 pub struct Train {
     /// The recipe, a TOML file
@@ -110,21 +114,57 @@ impl Run<'_> {
         let interrupt = Interrupt::new();
         signals::listen(&interrupt);
         let texts = session::texts(self.recipe, &self.materials.schema, &self.materials.transforms)?;
-        let factor = session::common_factor(&self.materials.transforms, self.materials.train.target());
+        let early = match self.fit(&folder, &texts, &interrupt, None)? {
+            Fitted::Outcome(outcome) => *outcome,
+            Fitted::Closed => return Err(Failure::ClosedOutput),
+        };
+        let how = &self.recipe.train.retrain;
+        if *how == Retrain::None || early.stopped_by == "interrupted" {
+            return self.finish(&folder, &early, None, interrupt.requested());
+        }
+        write_model(&folder.file("early.safetensors"), &early.state, &texts)?;
+        self.announce(&early)?;
+        match self.fit(&folder, &texts, &interrupt, Some(&early))? {
+            Fitted::Outcome(again) => self.finish(&folder, &early, Some(&again), interrupt.requested()),
+            Fitted::Closed => Err(Failure::ClosedOutput),
+        }
+    }
+
+    /// The training, or with what it gave the one on all of the data after it.
+    fn fit(
+        &self,
+        folder: &RunFolder,
+        texts: &[(&'static str, String)],
+        interrupt: &Interrupt,
+        early: Option<&Outcome>,
+    ) -> Result<Fitted> {
+        let (settings, materials) = (&self.recipe.train, self.materials);
+        let factor = session::common_factor(&materials.transforms, materials.train.target());
         let quiet = self.options.quiet || self.options.json;
+        let epochs = match (&settings.retrain, early) {
+            (Retrain::Continue(settings), Some(_)) => settings.epochs.unwrap_or(self.recipe.train.epochs),
+            (_, Some(early)) => {
+                let valid = materials.valid.as_ref().map_or(0, Dataset::len);
+                let per_epoch = (materials.train.len() + valid).div_ceil(settings.batch_size) as u64;
+                early.best.as_ref().map_or(early.steps, |best| best.step).div_ceil(per_epoch)
+            }
+            (_, None) => settings.epochs,
+        };
         let mut watcher = Watcher {
             run: self,
-            folder: &folder,
-            texts: &texts,
+            folder,
+            texts,
             interrupt: interrupt.clone(),
-            progress: (!quiet || console::watched() && !self.options.quiet)
-                .then(|| Progress::new(self.recipe.train.epochs, factor)),
+            progress: (!quiet || console::watched() && !self.options.quiet).then(|| Progress::new(epochs, factor)),
+            earlier: early.map_or(&[], |early| &early.history),
+            retraining: early.is_some(),
             history: vec![],
             warned: 0,
+            stale: early.is_none() && self.options.resume.is_some(),
             closed: false,
         };
-        let mut checkpoints = Checkpoints::new(folder.file("last.safetensors")).every(self.recipe.train.checkpoint);
-        for (key, text) in &texts {
+        let mut checkpoints = Checkpoints::new(folder.file("last.safetensors")).every(settings.checkpoint);
+        for (key, text) in texts {
             checkpoints = checkpoints.with(*key, text);
         }
         let watch = |event: Event, context: &mut Context<'_>| watcher.on(event, context);
@@ -132,8 +172,11 @@ impl Run<'_> {
         if self.options.resume.is_some() {
             trainer = trainer.resume(folder.file("last.safetensors"));
         }
-        let result =
-            trainer.fit(&self.materials.train, self.materials.valid.as_ref(), Epochs(self.recipe.train.epochs));
+        let most = Epochs(settings.epochs);
+        let result = match (early, &materials.valid) {
+            (Some(early), Some(valid)) => trainer.retrain(early, &materials.train, valid, &settings.retrain, most),
+            _ => trainer.fit(&materials.train, materials.valid.as_ref(), most),
+        };
         drop(trainer);
         let (closed, history) = (watcher.closed, std::mem::take(&mut watcher.history));
         let outcome = match result {
@@ -148,7 +191,30 @@ impl Run<'_> {
                 return Err(error.into());
             }
         };
-        self.finish(&folder, &outcome, interrupt.requested(), closed)
+        if closed {
+            write_history(&folder.file("history.jsonl"), &history)?;
+            write_model(&folder.file("best.safetensors"), &early.unwrap_or(&outcome).state, texts)?;
+            return Ok(Fitted::Closed);
+        }
+        Ok(Fitted::Outcome(Box::new(outcome)))
+    }
+
+    /// Says that the training on all of the data begins.
+    fn announce(&self, early: &Outcome) -> Result<()> {
+        let valid = self.materials.valid.as_ref().map_or(0, Dataset::len);
+        let (how, samples) = (&self.recipe.train.retrain, self.materials.train.len() + valid);
+        if self.options.json {
+            let step = early.best.as_ref().map_or(early.steps, |best| best.step);
+            return console::print_json(&json!({
+                "event": "retrain", "how": how.key(), "samples": samples, "stopped_by": early.stopped_by, "best_step": step,
+            }));
+        }
+        if !self.options.quiet {
+            let stop = crate::report::tables::stop_words(&early.stopped_by);
+            let how = how.key().replace('_', " ").replace("continue", "from the best weights on");
+            console::say(&format!("{stop}; retraining {how}, on all {samples} samples\n"));
+        }
+        Ok(())
     }
 
     fn trainer<'t>(&self) -> gradus_train::Trainer<'t> {
@@ -159,42 +225,77 @@ impl Run<'_> {
         }
     }
 
-    /// Writes what the run leaves behind, and says how it went.
-    fn finish(&self, folder: &RunFolder, outcome: &Outcome, signal: Option<Signal>, closed: bool) -> Result<()> {
+    /// Writes what the run leaves behind, and says how it went. `again` is the training on all of the data after the early stop.
+    fn finish(
+        &self,
+        folder: &RunFolder,
+        early: &Outcome,
+        again: Option<&Outcome>,
+        signal: Option<Signal>,
+    ) -> Result<()> {
         let texts = session::texts(self.recipe, &self.materials.schema, &self.materials.transforms)?;
-        write_history(&folder.file("history.jsonl"), &outcome.history)?;
-        write_model(&folder.file("best.safetensors"), &outcome.state, &texts)?;
-        if closed {
-            return Err(Failure::ClosedOutput);
+        let interrupted = again.unwrap_or(early).stopped_by == "interrupted";
+        let retrained = again.filter(|_| !interrupted);
+        let mut outcome = early.clone();
+        if let Some(again) = retrained {
+            (outcome.state, outcome.last) = (again.state.clone(), again.last.clone());
+            outcome.warnings.extend(again.warnings.iter().filter(|w| !early.warnings.contains(w)).cloned());
+            if again.stopped_by == "epochs" {
+                let missed = "the validation part's loss did not get under its target in the epochs that it had";
+                tracing::warn!("{missed}");
+                outcome.warnings.push(missed.into());
+            }
         }
-        let interrupted = outcome.stopped_by == "interrupted";
+        let records: Vec<Record> =
+            early.history.iter().chain(again.map_or(&[][..], |again| &again.history)).cloned().collect();
+        write_history(&folder.file("history.jsonl"), &records)?;
+        write_model(&folder.file("best.safetensors"), &outcome.state, &texts)?;
         let mut trainer = self.trainer();
+        let joined = match (retrained, &self.materials.valid) {
+            (Some(_), Some(valid)) => Some(Dataset::concat(&[&self.materials.train, valid])?),
+            _ => None,
+        };
+        let (valid, test) = (self.materials.valid.as_ref(), self.materials.test.as_ref());
+        let alone = valid.is_none() && test.is_none();
+        let parts = [
+            ("train", joined.as_ref().or_else(|| alone.then_some(&*self.materials.train))),
+            ("valid", valid.filter(|_| retrained.is_none())),
+            ("test", test.filter(|_| !interrupted)),
+        ];
         let mut judgements: Vec<Judgement> = vec![];
-        let parts = [("train", None), ("valid", self.materials.valid.as_ref()), ("test", self.materials.test.as_ref())];
         for (name, data) in parts {
-            let data = match (name, data) {
-                ("train", _) if self.materials.valid.is_none() && self.materials.test.is_none() => {
-                    Some(&*self.materials.train)
-                }
-                (_, data) => data.filter(|_| name != "test" || !interrupted),
-            };
             if let Some(data) = data {
                 judgements.push(session::judge(&mut trainer, &outcome.state, data, &self.materials.transforms, name)?);
             }
         }
-        let report = results::report(
+        let verdict = if interrupted { None } else { Some(self.verdict(early)?) };
+        let mut report = results::report(
             self.resolved,
             self.model,
             self.materials,
-            outcome,
+            &outcome,
             &judgements,
             &trainer,
-            self.environment(outcome),
+            self.environment(&outcome),
         )?;
+        report.verdict = verdict.as_ref().map(|verdict| results::verdict(verdict, retrained.is_some()));
+        report.summary.retrained = retrained.map(|again| self.in_words(again)).unwrap_or_default();
         folder.write("report.html", &page(&report))?;
         let path = folder.path().display().to_string();
         if self.options.json {
-            console::print_json(&done(outcome, &judgements, &path))?;
+            let mut value = done(&outcome, &judgements, &path);
+            if let Some(object) = value.as_object_mut() {
+                if let Some(verdict) = &verdict {
+                    object.insert("verdict".into(), results::verdict_json(verdict));
+                }
+                if let Some(again) = again {
+                    object.insert("retrain".into(), self.retrain_json(again));
+                }
+                if interrupted {
+                    object.insert("stopped_by".into(), "interrupted".into());
+                }
+            }
+            console::print_json(&value)?;
         } else if !self.options.quiet && !interrupted {
             let text = terminal::summary(&report, console::width());
             console::print(&format!("\n{text}  report: {path}/report.html\n"))?;
@@ -206,6 +307,37 @@ impl Run<'_> {
             return Err(Failure::Interrupted(if signal == Some(Signal::Terminate) { 143 } else { 130 }));
         }
         Ok(())
+    }
+
+    /// How well the weights fit that the training gave before all of the data were trained on.
+    fn verdict(&self, early: &Outcome) -> Result<Verdict> {
+        let (materials, options) = (self.materials, &self.recipe.verdict);
+        let evidence = Evidence::measure(early, &materials.train, materials.valid.as_ref(), options)?;
+        let factor = session::common_factor(&materials.transforms, materials.train.target()).unwrap_or(1.0);
+        Ok(verdict::judge(evidence.in_units(factor), options))
+    }
+
+    /// How the training on all of the data went.
+    fn in_words(&self, again: &Outcome) -> String {
+        let how = match self.recipe.train.retrain {
+            Retrain::Continue(_) => "from the best weights on",
+            _ => "from scratch",
+        };
+        let valid = self.materials.valid.as_ref().map_or(0, Dataset::len);
+        let (samples, steps) = (self.materials.train.len() + valid, again.steps);
+        let end = match again.stopped_by.as_str() {
+            "loss_below" => ", until the validation part's loss was under its target",
+            "epochs" => ", without getting under the target",
+            _ => "",
+        };
+        format!("{how} on all {samples} samples for {steps} steps{end}")
+    }
+
+    fn retrain_json(&self, again: &Outcome) -> serde_json::Value {
+        json!({
+            "how": self.recipe.train.retrain.key(), "epochs": again.epochs, "steps": again.steps,
+            "stopped_by": again.stopped_by, "seconds": console::number(again.seconds),
+        })
     }
 
     fn environment(&self, outcome: &Outcome) -> Vec<(String, String)> {
@@ -221,6 +353,13 @@ impl Run<'_> {
         pairs.extend(outcome.warnings.iter().map(|warning| ("Warning", warning.clone())));
         pairs.into_iter().map(|(name, value)| (name.to_string(), value)).collect()
     }
+}
+
+/// What a training gave.
+enum Fitted {
+    Outcome(Box<Outcome>),
+    /// Nobody reads our output any more: everything is saved.
+    Closed,
 }
 
 /// The last line of JSON.
@@ -260,8 +399,15 @@ struct Watcher<'a> {
     texts: &'a [(&'static str, String)],
     interrupt: Interrupt,
     progress: Option<Progress>,
+    /// The records of the training before this one.
+    earlier: &'a [Record],
+    /// Whether this is the training on all of the data.
+    retraining: bool,
+    /// All records.
     history: Vec<Record>,
     warned: usize,
+    /// Whether a retraining may be there that steps of this training make out of date.
+    stale: bool,
     /// Nobody reads our output any more.
     closed: bool,
 }
@@ -274,10 +420,16 @@ impl Watcher<'_> {
         self.warned = context.warnings.len();
         match event {
             Event::Start => {
-                self.history = context.history.to_vec();
+                self.history = [self.earlier, context.history].concat();
                 self.progress.iter_mut().for_each(|progress| progress.start(context));
             }
-            Event::Steps => self.progress.iter_mut().for_each(|progress| progress.steps(context)),
+            Event::Steps => {
+                if std::mem::take(&mut self.stale) {
+                    let removed = self.folder.remove("last.retrain.safetensors");
+                    removed.map_err(|error| TrainError::Callback(error.to_string().into()))?;
+                }
+                self.progress.iter_mut().for_each(|progress| progress.steps(context));
+            }
             Event::Record { epoch_end } => {
                 if let Some(record) = context.history.last() {
                     self.history.push(record.clone());
@@ -286,7 +438,7 @@ impl Watcher<'_> {
                 self.progress.iter_mut().for_each(|progress| progress.record(context, epoch_end));
             }
             Event::Checkpoint => {
-                write_history(&self.folder.file("history.jsonl"), context.history)?;
+                write_history(&self.folder.file("history.jsonl"), &self.history)?;
                 if let Some(best) = context.best_state {
                     write_model(&self.folder.file("best.safetensors"), best, self.texts)?;
                 }
@@ -308,8 +460,13 @@ impl Watcher<'_> {
             "event": if epoch_end { "epoch" } else { "check" }, "epoch": record.epoch, "step": record.step,
             "train": scores(&record.train), "lr": console::number(record.lr), "seconds": console::number(record.seconds),
         });
-        if let (Some(valid), Some(object)) = (&record.valid, value.as_object_mut()) {
-            object.insert("valid".into(), scores(valid));
+        if let Some(object) = value.as_object_mut() {
+            if let Some(valid) = &record.valid {
+                object.insert("valid".into(), scores(valid));
+            }
+            if self.retraining {
+                object.insert("phase".into(), "retrain".into());
+            }
         }
         if console::print_json(&value).is_err() {
             self.closed = true;

@@ -5,7 +5,7 @@ use super::error::RecipeError;
 use super::{Part, Recipe};
 use gradus_data::Source;
 use gradus_nn::{Layer as _, Loss as _, Optimizer as _, Schedule as _, regularizers::Regularizer as _};
-use gradus_train::{Every, TrainError};
+use gradus_train::{Every, Retrain, TrainError};
 
 /// Checks everything that can be checked without data.
 pub(super) fn check(recipe: &Recipe, document: &Document) -> Result<(), RecipeError> {
@@ -95,6 +95,20 @@ pub(super) fn check(recipe: &Recipe, document: &Document) -> Result<(), RecipeEr
                 other => at(&path, other.to_string(), "here", "correct the setting"),
             };
         }
+    }
+    if let Err(TrainError::Option { option, received, expected }) = train.retrain.check() {
+        let path = format!("train.retrain.{}.{option}", train.retrain.key());
+        let problem = format!("`{path}` is {received}, but must be {expected}");
+        return at(&path, problem, &format!("expected {expected}"), "correct the setting");
+    }
+    if train.retrain != Retrain::None && recipe.data.valid.is_none() {
+        let problem = format!("`train.retrain` is `{}`, but there are no validation data", train.retrain.key());
+        let help = "hold some out, as in valid = { fraction = 0.1 }, or leave `retrain` out";
+        return at("train.retrain", problem, "what would it train on again?", help);
+    }
+    if let Err((key, value, expected)) = recipe.verdict.check() {
+        let problem = format!("`verdict.{key}` is {value}, but must be {expected}");
+        return at(&format!("verdict.{key}"), problem, &format!("expected {expected}"), "correct the threshold");
     }
     let setting =
         |family: &str, key: &str, error: &_| RecipeError::setting(document, &format!("train.{family}.{key}"), error);

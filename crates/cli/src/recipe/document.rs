@@ -26,12 +26,30 @@ type Table<'i> = DeTable<'i>;
 type Value<'i> = Spanned<DeValue<'i>>;
 
 /// Tables that hold one named member of a family: setting another member replaces it.
-const FAMILIES: [&str; 9] =
-    ["loss", "optimizer", "regularizer", "clip", "schedule", "activation", "weight_init", "bias_init", "from"];
+const FAMILIES: [&str; 10] = [
+    "loss",
+    "optimizer",
+    "regularizer",
+    "clip",
+    "schedule",
+    "retrain",
+    "activation",
+    "weight_init",
+    "bias_init",
+    "from",
+];
 /// Tables that hold either one named source or settings of a part.
 const PARTS: [&str; 3] = ["train", "valid", "test"];
 /// Stops that can be written as one number, and the setting that this number is.
-const SHORT: [(&str, &str); 3] = [("loss_below", "value"), ("loss_change", "value"), ("patience", "checks")];
+const SHORT: [(&str, &str); 7] = [
+    ("loss_below", "value"),
+    ("loss_change", "value"),
+    ("patience", "checks"),
+    ("generalization_loss", "alpha"),
+    ("progress_quotient", "alpha"),
+    ("up", "strips"),
+    ("worsening", "checks"),
+];
 const HOLDOUT: [&str; 4] = ["fraction", "count", "stratified", "shuffle"];
 
 impl Document {

@@ -26,7 +26,8 @@ use gradus_nn::regularizers::Tying;
 use gradus_nn::schedules::Per;
 use gradus_nn::updates::{Decay, Group};
 use gradus_nn::{AnyClip, AnyLayer, AnyLoss, AnyOptimizer, AnyRegularizer, AnySchedule};
-use gradus_train::{AnyStop, Every};
+use gradus_train::verdict::VerdictOptions;
+use gradus_train::{AnyStop, Every, Retrain};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
@@ -49,6 +50,9 @@ pub struct Recipe {
     pub model: ModelSection,
     /// How to train it.
     pub train: TrainSection,
+    /// When a run counts as under-fit, over-fit, over-confident.
+    #[serde(default)]
+    pub verdict: VerdictOptions,
 }
 
 /// What to learn from.
@@ -116,6 +120,9 @@ pub struct TrainSection {
     /// When to stop before the last epoch.
     #[serde(default)]
     pub stop: Vec<AnyStop>,
+    /// Whether to train on the validation data, too, after that: `none`, `from_scratch` or `continue`.
+    #[serde(default)]
+    pub retrain: Retrain,
     /// How often the training is looked at (validation data, history, best weights), in epochs; fractions allowed.
     #[serde(default = "one")]
     pub validate_every: f64,

@@ -16,6 +16,8 @@ pub struct ReportData {
     pub description: String,
     /// The figures in short.
     pub summary: Summary,
+    /// How well it fits.
+    pub verdict: Option<Verdict>,
     /// Loss and metrics over the epochs, in the order they are to be shown.
     pub curves: Vec<Curve>,
     /// The predictions against the truth.
@@ -30,6 +32,18 @@ pub struct ReportData {
     pub environment: Vec<(String, String)>,
 }
 
+/// How well a run fits, in words.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Verdict {
+    /// `good fit`, `over-fit`, …
+    pub headline: String,
+    /// Each comparison with its threshold.
+    pub reasons: Vec<String>,
+    /// What to try.
+    pub advice: Option<String>,
+}
+
 /// The run in short.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -40,6 +54,8 @@ pub struct Summary {
     pub stopped_by: String,
     /// Epochs trained; a part of one counts as a fraction.
     pub epochs: f64,
+    /// How it was trained on all of the data after that, in words; empty if it was not.
+    pub retrained: String,
     /// Epoch (from 1, as in the curves) of the weights that were kept.
     pub best_epoch: Option<f64>,
     /// Optimiser steps.

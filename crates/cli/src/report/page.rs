@@ -34,6 +34,7 @@ pub fn page(data: &ReportData) -> String {
         escape(title)
     );
     body.push_str(&tables::tiles(data));
+    body.push_str(&section("Verdict", &tables::verdict(data.verdict.as_ref())));
     body.push_str(&section("Training", &curves::section(data)));
     let (words, content) = evaluation(data);
     body.push_str(&section(&words, &content));

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use gradus_metrics::Metric;
 
-use super::data::{LayerRow, ReportData, Summary};
+use super::data::{LayerRow, ReportData, Summary, Verdict};
 use super::scale::{count, duration, epoch, figure, percent, short_count};
 use super::svg::escape;
 
@@ -45,6 +45,10 @@ pub fn stop_words(key: &str) -> &str {
         "loss_below" => "loss under its bound",
         "loss_change" => "loss no longer changes",
         "patience" => "no longer improves",
+        "generalization_loss" => "validation error well above its lowest",
+        "progress_quotient" => "validation error grows faster than training error falls",
+        "up" => "worse in several strips in a row",
+        "worsening" => "several checks all worse than the one before",
         "interrupted" => "interrupted",
         other => other,
     }
@@ -82,6 +86,16 @@ pub fn tiles(data: &ReportData) -> String {
         })
         .collect();
     format!("<div class=\"tiles\">\n{tiles}</div>\n")
+}
+
+/// How well the run fits, and why.
+pub fn verdict(verdict: Option<&Verdict>) -> String {
+    let Some(verdict) = verdict else { return String::new() };
+    let line = |text: &String| format!("<li>{}</li>\n", escape(text));
+    let reasons: String = verdict.reasons.iter().map(line).collect();
+    let advice = verdict.advice.as_ref().map(|advice| format!("<p>{}</p>\n", escape(advice))).unwrap_or_default();
+    let headline = escape(&verdict.headline);
+    format!("<div class=\"card wide\">\n<h3>{headline}</h3>\n<ul>\n{reasons}</ul>\n{advice}</div>\n")
 }
 
 /// Losses and metrics, one line each, one column per part of the data.
@@ -127,7 +141,7 @@ pub fn run(summary: &Summary) -> String {
         let key = escape(&summary.stopped_by);
         if words == summary.stopped_by { format!("<code>{key}</code>") } else { format!("{words} <code>{key}</code>") }
     };
-    let lines = [
+    let mut lines = vec![
         ("stopped by", stopped),
         ("epochs", escape(&epoch(summary.epochs))),
         ("weights kept from epoch", summary.best_epoch.map_or_else(|| "–".into(), epoch)),
@@ -137,6 +151,9 @@ pub fn run(summary: &Summary) -> String {
         ("seed", summary.seed.to_string()),
         ("Gradus", escape(&summary.version)),
     ];
+    if !summary.retrained.is_empty() {
+        lines.insert(1, ("then retrained", escape(&summary.retrained)));
+    }
     let rows: String = lines
         .into_iter()
         .map(|(name, value)| format!("<tr><th scope=\"row\">{name}</th><td class=\"n\">{value}</td></tr>\n"))

@@ -61,6 +61,15 @@ pub fn summary(data: &ReportData, width: usize) -> String {
     facts.push(format!("{} steps in {}", count(summary.steps), duration(summary.seconds)));
     facts.push(format!("{} parameters", count(summary.parameters)));
     lines.extend(flow(&facts, width));
+    if !summary.retrained.is_empty() {
+        lines.extend(wrapped(&format!("then retrained {}", summary.retrained), "  ", "    ", width));
+    }
+    if let Some(verdict) = &data.verdict {
+        lines.extend(wrapped(&format!("verdict: {}", verdict.headline), "  ", "    ", width));
+        for reason in verdict.reasons.iter().chain(&verdict.advice) {
+            lines.extend(wrapped(reason, "    ", "      ", width));
+        }
+    }
     lines.join("\n") + "\n"
 }
 
@@ -149,6 +158,22 @@ fn flow(facts: &[String], width: usize) -> Vec<String> {
                 line.push_str(fact);
             }
             _ => lines.push(shorten(&format!("  {fact}"), width)),
+        }
+    }
+    lines
+}
+
+/// Words on as few lines as fit, the first and the others indented; a word that is too long is shortened.
+fn wrapped(text: &str, first: &str, others: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            Some(_) => lines.push(shorten(&format!("{others}{word}"), width)),
+            None => lines.push(shorten(&format!("{first}{word}"), width)),
         }
     }
     lines

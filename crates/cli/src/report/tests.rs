@@ -2,7 +2,9 @@
 
 use gradus_metrics::ConfusionMatrix;
 
-use super::data::{Curve, Evaluation, LayerRow, Picture, Point, ReportData, Score, SplitScores, Summary, Target};
+use super::data::{
+    Curve, Evaluation, LayerRow, Picture, Point, ReportData, Score, SplitScores, Summary, Target, Verdict,
+};
 use super::{page, samples, terminal};
 
 /// Renders, checks that the page is well-formed XML that names nothing outside itself, and returns it.
@@ -181,9 +183,11 @@ fn every_text_is_escaped() {
         summary: Summary {
             splits: vec![SplitScores { split: text(), rows: 1, scores: vec![score()] }],
             stopped_by: text(),
+            retrained: text(),
             version: text(),
             ..Summary::default()
         },
+        verdict: Some(Verdict { headline: text(), reasons: vec![text()], advice: Some(text()) }),
         curves: vec![Curve { metric: text(), train: history(&[1.0, 0.01]), valid: history(&[1.0, 0.02]) }],
         evaluation: Some(Evaluation::Classes { split: text(), names: vec![text(); 3], matrix }),
         picture: Some(Picture::Fit { x_name: text(), y_name: text(), data: vec![[0.0, 1.0]], curve: vec![[0.0, 1.0]] }),

@@ -156,6 +156,7 @@ impl Run<'_, '_, '_> {
             None => None,
         };
         let record = Record {
+            phase: self.trainer.phase(),
             epoch: step as f64 / self.agenda.steps_per_epoch as f64,
             step,
             train: self.train_scores(),

@@ -6,6 +6,7 @@ use crate::checkpoint::{Checkpoint, Progress, Settings};
 use crate::diagnose::Watchdog;
 use crate::error::{Result, TrainError, list};
 use crate::evaluate::Examiner;
+use crate::history::direction;
 use crate::objective::{Objective, fingerprint, sum_of};
 use crate::stops::AnyStop;
 use crate::trainer::{Keep, Trainer};
@@ -13,7 +14,7 @@ use gradus_data::Dataset;
 use gradus_data::loader::{Loader, LoaderMode, LoaderOptions};
 use gradus_graph::{Engine, Request, State};
 use gradus_kernels::Pool;
-use gradus_metrics::Evaluator;
+use gradus_metrics::{Direction, Evaluator};
 use gradus_nn::schedules::Curve;
 use gradus_nn::step::Time;
 use gradus_nn::{Optimizer as _, Schedule as _};
@@ -100,6 +101,7 @@ impl<'t, 'a, 'v> Run<'t, 'a, 'v> {
             train: fingerprints.0,
             valid: fingerprints.1,
             step: fingerprint(&step),
+            retraining: trainer.retraining.clone(),
         };
 
         let mut sums = vec!["data_loss".to_string()];
@@ -173,6 +175,14 @@ fn endings(trainer: &Trainer<'_>, until: AnyStop, valid: bool, per_epoch: u64) -
                     None => default_monitor(valid),
                     Some(name) => watched(&trainer.objective, stop.key(), name, valid)?,
                 };
+                if stop.needs_error() && direction(&monitor) == Direction::Higher {
+                    return Err(TrainError::Fit {
+                        what: format!("`{}` watches `{monitor}`", stop.key()),
+                        expected: "an error: a value of at least 0 that is better when lower".into(),
+                        received: "a value that is better when higher".into(),
+                        help: "watch a loss or an error; `patience`, `up` and `worsening` watch anything".into(),
+                    });
+                }
                 Some((monitor, Agenda::interval(watch.check_every, per_epoch)))
             }
         };
