@@ -119,6 +119,11 @@ fn in_short(layer: &AnyLayer) -> String {
         }
         AnyLayer::Activation(activation) => activation.0.key().to_string(),
         AnyLayer::Dropout(dropout) => format!("dropout {}", dropout.rate),
-        AnyLayer::Flatten(_) => layer.name(),
+        AnyLayer::MultiSampleDropout(dropout) => {
+            let head: Vec<String> = dropout.layers.iter().map(in_short).collect();
+            format!("{} masks of dropout {}, {}", dropout.samples, dropout.rate, head.join(", "))
+        }
+        AnyLayer::Maxout(maxout) => format!("maxout {} of {}", maxout.units, maxout.pieces),
+        _ => layer.name(),
     }
 }

@@ -67,6 +67,34 @@ pub enum GraphError {
         /// The new value's shape.
         received: String,
     },
+    /// A variable with two updates.
+    #[error(
+        "`{variable}` is updated twice in one step\n  expected: one update of each variable\n  help:     give each use a variable of its own: a layer with running statistics cannot be shared or repeated"
+    )]
+    Twice {
+        /// The variable.
+        variable: String,
+    },
+    /// Values for the loss of something that has none.
+    #[error(
+        "`{path}` gives several values to take the loss of, but no loss is on its output\n  expected: the last layer, on whose output the loss is\n  help:     move it to the end of the network, with the layers behind it as its `layers`"
+    )]
+    Alternatives {
+        /// The layer's path.
+        path: String,
+    },
+    /// Too few samples in a training step.
+    #[error(
+        "`{path}` needs at least {least} samples in a training step\n  received: {batch}\n  help:     use larger batches, and a batch size that leaves no remainder as small as this"
+    )]
+    Batch {
+        /// The layer's path.
+        path: String,
+        /// The fewest samples.
+        least: usize,
+        /// The step's samples.
+        batch: usize,
+    },
     /// The compiled form was refused by the kernels: a defect of this library, not of the graph.
     #[error(
         "internal error: the compiled step is inconsistent: {0}\n  help:     this is a bug; please report it with the graph's dump"

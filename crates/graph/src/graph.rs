@@ -3,6 +3,7 @@
 //! Writing a graph never fails. The first wrong shape poisons its node, everything downstream stays poisoned, and
 //! [`Graph::model`] returns that one error with the user's line, the layer path, and what to do.
 
+use crate::hooks::Hooks;
 use crate::model::{Entry, InputSpec, Model, NodeId, Variable};
 use crate::op::Result;
 use crate::{GraphError, Init, Kind, Node, Op, Role};
@@ -26,6 +27,11 @@ pub(crate) struct Inner {
     pub(crate) errors: Vec<GraphError>,
     pub(crate) scopes: Vec<(String, &'static Location<'static>)>,
     pub(crate) names: HashMap<String, usize>,
+    pub(crate) hooks: Hooks,
+    /// In a repeated pass: variables from this one on are found again instead of made.
+    pub(crate) shared_from: Option<usize>,
+    /// How much of each penalty counts.
+    pub(crate) penalty_share: Option<f64>,
 }
 
 /// A symbolic graph under construction. Cheap to clone: clones share the graph. It lives on one thread; what
@@ -87,6 +93,9 @@ impl Graph {
             return self.refuse("variable", crate::ShapeError::new(expected, received, "make the layer smaller"));
         }
         let path = self.path(name);
+        if let Some(node) = self.made_before(&path, shape.as_ref(), role) {
+            return node;
+        }
         let index = {
             let mut g = self.0.borrow_mut();
             if g.variables.iter().any(|v| v.path == path) {
@@ -141,10 +150,14 @@ impl Graph {
 
     /// At the end of a training step, `target` (a variable or a flat vector) takes the value of `value`.
     ///
-    /// All updates of a step see the values from before the step.
+    /// All updates of a step see the values from before the step. A second update of one variable is an error.
     pub fn update(&self, target: &Node, value: &Node) {
         let (expected, received) = (target.shape(), value.shape());
         let mut g = self.0.borrow_mut();
+        if let Some(variable) = twice(&g, target.id) {
+            let error = GraphError::Twice { variable: g.variables[variable].path.clone() };
+            g.errors.push(error);
+        }
         if expected != received && g.errors.is_empty() {
             let variable = match g.nodes[target.id].op {
                 Op::Variable(v) => g.variables[v].path.clone(),
@@ -302,6 +315,17 @@ impl Graph {
         drop(g);
         Node { graph: self.clone(), id }
     }
+}
+
+/// The first variable of an update's target that another update changes too.
+fn twice(g: &Inner, target: NodeId) -> Option<usize> {
+    let variables = |id: NodeId| match g.nodes[id].op {
+        Op::Variable(v) => vec![v],
+        Op::Flat(f) => g.flats[f].clone(),
+        _ => vec![],
+    };
+    let own = variables(target);
+    g.updates.iter().find_map(|&(other, _)| variables(other).into_iter().find(|v| own.contains(v)))
 }
 
 fn join(scopes: &[(String, &'static Location<'static>)], name: &str) -> String {

@@ -1,6 +1,7 @@
 //! A frozen graph: plain data that can be sent, compiled and extended again.
 
 use crate::graph::{Graph, Inner};
+use crate::hooks::Hooks;
 use crate::{Init, Kind, Node, Op};
 use gradus_tensor::Shape;
 use std::cell::RefCell;
@@ -108,6 +109,7 @@ pub(crate) struct Frozen {
     pub(crate) flats: Vec<Vec<usize>>,
     pub(crate) updates: Vec<(NodeId, NodeId)>,
     pub(crate) outputs: Vec<(String, NodeId)>,
+    pub(crate) hooks: Hooks,
 }
 
 impl Model {
@@ -120,6 +122,7 @@ impl Model {
                 flats: g.flats.clone(),
                 updates: g.updates.clone(),
                 outputs,
+                hooks: g.hooks.clone(),
             }),
         }
     }
@@ -162,6 +165,7 @@ impl Model {
             variables: self.inner.variables.clone(),
             flats: self.inner.flats.clone(),
             updates: self.inner.updates.clone(),
+            hooks: self.inner.hooks.clone(),
             ..Inner::default()
         };
         let graph = Graph(Rc::new(RefCell::new(inner)));

@@ -177,6 +177,9 @@ impl<T: Real> Engine<T> {
     }
 
     /// Makes the plan for a batch size, if it is not there yet.
+    ///
+    /// # Errors
+    /// A training step of fewer samples than a layer needs ([`GraphError::Batch`]).
     pub fn prepare(&mut self, batch: usize) -> Result<()> {
         if !self.plans.contains_key(&batch) {
             let program = self.compile(batch)?;
@@ -306,6 +309,12 @@ impl<T: Real> Engine<T> {
     }
 
     fn compile(&self, batch: usize) -> Result<Program<T>> {
+        if let Some(need) = crate::hooks::most(&self.model.hooks)
+            && self.request.mode == Mode::Train
+            && batch < need.samples
+        {
+            return Err(GraphError::Batch { path: need.path.clone(), least: need.samples, batch });
+        }
         let (roots, mut wanted) = self.wanted();
         let mut dag = concrete(&self.model.nodes, &roots, batch, self.request.mode);
         if self.request.optimize {

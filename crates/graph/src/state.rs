@@ -65,12 +65,18 @@ impl<T: Real> State<T> {
         let layout = Layout::new(&model.inner);
         let mut values = Buffer::zeroed(layout.len);
         for (variable, &start) in model.inner.variables.iter().zip(&layout.variables) {
-            let mut rng = Rng::new(seed, stream(&variable.path), u64::MAX);
-            for (x, v) in values[start..].iter_mut().zip(variable.init.values(&variable.shape, &mut rng)) {
-                *x = T::from_f64(v);
-            }
+            begin(variable, seed, &mut values[start..start + variable.len()]);
         }
         State { seed, step: 0, values, layout: Arc::new(layout), model: model.inner.clone() }
+    }
+
+    /// Gives the variables that start anew in each epoch ([`Graph::restart_each_epoch`](crate::Graph::restart_each_epoch)) their
+    /// initial values. A trainer calls it before the first step of an epoch.
+    pub fn begin_epoch(&mut self) {
+        for &v in &self.model.hooks.restarts {
+            let (variable, start) = (&self.model.variables[v], self.layout.variables[v]);
+            begin(variable, self.seed, &mut self.values[start..start + variable.len()]);
+        }
     }
 
     /// The variables in the order they were made.
@@ -107,5 +113,13 @@ impl<T: Real> State<T> {
             }
         }
         copied
+    }
+}
+
+/// A variable's first values.
+fn begin<T: Real>(variable: &Variable, seed: u64, values: &mut [T]) {
+    let mut rng = Rng::new(seed, stream(&variable.path), u64::MAX);
+    for (x, v) in values.iter_mut().zip(variable.init.values(&variable.shape, &mut rng)) {
+        *x = T::from_f64(v);
     }
 }

@@ -11,7 +11,7 @@
 //! | `class` | the network's | the network's output, for a classifier its logits |
 //! | `class/probabilities` | the network's | softmax or σ of it; classifiers only |
 //! | `data_loss` | `[]` | the weighted sum of the outputs' losses on this batch |
-//! | `penalty` | `[]` | the regulariser's value; 0 without one |
+//! | `penalty` | `[]` | the regulariser's value and the penalties that layers ask for; 0 without any |
 //! | `loss` | `[]` | `data_loss + penalty`: what is minimised |
 //! | `class/loss_sum`, `class/loss_count` | `[]` | this output's loss as a quotient; add both up over an epoch, then divide |
 //! | `class/count` | `[]` | the number of answers |
@@ -187,16 +187,19 @@ impl TrainStep {
         let (graph, mut outputs) = model.extend();
         self.check(&graph);
         let mut losses = vec![];
-        for head in &self.heads {
-            let y = head.output(model, &outputs)?;
+        let ys: Vec<Node> = self.heads.iter().map(|head| head.output(model, &outputs)).collect::<Result<_, _>>()?;
+        graph.check_alternatives(&ys)?;
+        for (head, y) in self.heads.iter().zip(ys) {
             let total = graph.scope(&head.output, || head.build(&graph, &y, &mut outputs));
             let loss = total.loss();
             losses.push(if head.weight == 1.0 { loss } else { loss * head.weight });
         }
         let data_loss = losses.into_iter().reduce(|a, b| a + b).unwrap_or_else(|| graph.scalar(0.0));
 
-        let tied: Vec<Node> = self.tying.iter().map(|tying| tying.penalty(&graph)).collect();
-        let objective = tied.iter().fold(data_loss.clone(), |sum, penalty| sum + penalty);
+        // What is differentiated beside the loss: what layers ask for, and tying.
+        let tying = self.tying.iter().map(|tying| tying.penalty(&graph));
+        let added: Vec<Node> = graph.penalties().into_iter().map(|(_, penalty)| penalty).chain(tying).collect();
+        let objective = added.iter().fold(data_loss.clone(), |sum, penalty| sum + penalty);
 
         let variables = model.variables();
         let mut updates = self.updates();
@@ -210,7 +213,7 @@ impl TrainStep {
         });
         updates.apply(&graph, &parameters);
 
-        let mut penalty = tied.into_iter().reduce(|a, b| a + b);
+        let mut penalty = added.into_iter().reduce(|a, b| a + b);
         let treatments = updates.treatments(variables, &trained);
         for (((i, gradient), w), treatment) in parameters.into_iter().zip(&nodes).zip(treatments) {
             let mut gradient = gradient;
@@ -312,6 +315,20 @@ impl Head {
         outputs.extend(named.into_iter().map(|(name, node)| (format!("{}/{name}", self.output), node)));
     }
 
+    /// The loss; where layers ask for it ([`Graph::alternatives`]), in training the mean of the losses on several values.
+    fn total(&self, graph: &Graph, y: &Node, target: &Node, weights: Option<&Node>) -> Total {
+        let ys = graph.alternatives_of(y);
+        let values: Vec<&Node> = [y].into_iter().chain(&ys).collect();
+        let totals = graph.repeat(values.len(), |i| losses::total(&*self.loss, values[i], target, weights));
+        let of_y = totals[0].clone();
+        // The counts are equal: they are the targets'.
+        let sum = totals[1..].iter().map(|total| total.sum.clone()).reduce(|a, b| a + b);
+        match sum {
+            None => of_y,
+            Some(sum) => Total { sum: (sum * (1.0 / ys.len() as f64)).when_training(&of_y.sum), count: of_y.count },
+        }
+    }
+
     /// The loss, with what can be asked for beside it.
     fn build(&self, graph: &Graph, y: &Node, outputs: &mut Vec<(String, Node)>) -> Total {
         let (shape, kind) = match self.target(graph, y) {
@@ -321,7 +338,7 @@ impl Head {
         let target = graph.add_input(&format!("{}/target", self.output), shape, kind);
         let weights = format!("{}/sample_weights", self.output);
         let weights = self.sample_weights.then(|| graph.add_input(&weights, Shape::batched(&[]), Kind::Real));
-        let total = losses::total(&*self.loss, y, &target, weights.as_ref());
+        let total = self.total(graph, y, &target, weights.as_ref());
         self.offer(vec![("loss_sum", total.sum.clone()), ("loss_count", total.count.clone())], outputs);
         self.offer(self.loss.predictions(y), outputs);
         self.offer(self.loss.metrics(y, &target), outputs);

@@ -71,6 +71,9 @@ fn the_names_of_types_and_tables_agree() {
     assert_eq!(Dense::new(1).name(), "dense");
     assert_eq!(Flatten.name(), "flatten");
     assert_eq!(Dropout::default().name(), "dropout");
+    assert_eq!(BatchNorm::default().name(), "batch_norm");
+    assert_eq!(RmsNorm::default().name(), "rms_norm");
+    assert_eq!(MultiSampleDropout::new(0.5, 2, Dense::new(1)).name(), "multi_sample_dropout");
     assert_eq!(Activation::new(gradus_nn::activations::Relu).name(), "activation");
 }
 
@@ -96,11 +99,11 @@ fn wrong_recipes_say_what_is_known() {
     let refused = |value: &str| read::<AnyLayer>(value).unwrap_err();
     assert_eq!(
         refused("'dens'"),
-        "unknown variant `dens`, expected one of `dense`, `flatten`, `activation`, `dropout`"
+        "unknown variant `dens`, expected one of `dense`, `flatten`, `activation`, `maxout`, `dropout`, `multi_sample_dropout`, `batch_norm`, `layer_norm`, `rms_norm`, `group_norm`, `instance_norm`, `activity_penalty`"
     );
     assert_eq!(
         refused("{ dens = { units = 8 } }"),
-        "unknown variant `dens`, expected one of `dense`, `flatten`, `activation`, `dropout`"
+        "unknown variant `dens`, expected one of `dense`, `flatten`, `activation`, `maxout`, `dropout`, `multi_sample_dropout`, `batch_norm`, `layer_norm`, `rms_norm`, `group_norm`, `instance_norm`, `activity_penalty`"
     );
     assert_eq!(
         refused("{ dense = { unit = 8 } }"),
@@ -114,7 +117,7 @@ fn wrong_recipes_say_what_is_known() {
     );
     assert_eq!(
         refused("7"),
-        "invalid type: integer `7`, expected a layer, as its name or as a table with its name: one of dense, flatten, activation, dropout"
+        "invalid type: integer `7`, expected a layer, as its name or as a table with its name: one of dense, flatten, activation, maxout, dropout, multi_sample_dropout, batch_norm, layer_norm, rms_norm, group_norm, instance_norm, activity_penalty"
     );
     assert!(refused("{}").contains("invalid length 0"));
     assert!(refused("{ dense = { units = -1 } }").contains("invalid value"));

@@ -102,11 +102,16 @@ fn noise(stream: u32, len: usize) -> Vec<f32> {
 fn every_layer_trains_saves_and_loads() {
     for layer in AnyLayer::examples() {
         let g = Graph::new();
-        let y = g.input("x", [6]).layer(Dense::new(5)).layer(layer.clone()).layer(seq![Flatten, Dense::new(2)]);
+        let x = g.input("x", [2, 3]).layer(Dense::new(4));
+        let y = match layer {
+            AnyLayer::MultiSampleDropout(_) => x.layer(seq![Flatten, layer.clone()]),
+            _ => x.layer(layer.clone()).layer(seq![Flatten, Dense::new(2)]),
+        };
+        let width = y.units();
         let network = g.model(&[("y", &y)]).unwrap();
         let step = TrainStep::new(Adam { lr: 0.01, ..Adam::default() }).loss("y", Mse::default());
         let model = step.build(&network).unwrap_or_else(|e| panic!("{layer:?}: {e}"));
-        let (x, t) = (noise(1, 8 * 6), noise(2, 8 * 2));
+        let (x, t) = (noise(1, 8 * 6), noise(2, 8 * width));
         let mut state = State::<f32>::new(&model, 5);
         let evaluate = |state: &mut State<f32>| {
             let mut engine = Engine::new(&model, Request::predicting(&["data_loss"])).unwrap();

@@ -83,8 +83,11 @@ impl Replay<'_> {
         let mut engine = Engine::new(self.step, request)?;
         let mut loader = Loader::new(self.train.clone(), self.options)?;
         while state.step <= now.step {
-            let before = state.clone();
             let place = (state.step % self.steps_per_epoch) as usize;
+            if place == 0 {
+                state.begin_epoch();
+            }
+            let before = state.clone();
             let mut chunks = loader.steps(state.step / self.steps_per_epoch, place..place + 1);
             let Some(chunk) = chunks.next_chunk() else { break };
             let feeds = feeds(self.is_target, chunk.inputs(), chunk.targets());

@@ -7,7 +7,7 @@ use gradus_data::readers::Embedded;
 use gradus_data::{Dataset, Target};
 use gradus_graph::{Constant, Graph, Model, Node, Role, State};
 use gradus_metrics::Metric;
-use gradus_nn::layers::Dense;
+use gradus_nn::layers::{BatchNorm, Dense};
 use gradus_nn::losses::{BinaryCrossEntropy, CrossEntropy, Mse};
 use gradus_nn::optimizers::Sgd;
 use gradus_nn::{AnyInit, LayerExt, init};
@@ -29,6 +29,25 @@ fn regression(build: impl FnOnce(&Node) -> Node) -> Model {
     let g = Graph::new();
     let y = build(&g.input("x", [1]));
     g.model(&[("y", &y)]).unwrap()
+}
+
+#[test]
+fn batches_too_small_for_a_layer_are_found_before_training() {
+    let (train, valid) = parts(Embedded::Iris, 0.2, 3);
+    let g = Graph::new();
+    let y = g.input("x", [4]).layer(Dense::new(8)).layer(BatchNorm::default()).layer(Dense::new(3));
+    let model = g.model(&[("species", &y)]).unwrap();
+    let fit = |batch_size: usize| iris_trainer(&model).batch_size(batch_size).fit(&train, &valid, Epochs(1));
+    // 120 = 7·17 + 1
+    assert_eq!(
+        message(fit(17)),
+        "layer `batch_norm` cannot train on a batch of 1\n  expected: at least 2 samples in every batch, the last one of an epoch \
+         too\n  received: 120 training samples in batches of 17: the last has 1\n  help:     choose another batch size, such as 18, \
+         or other numbers of training samples"
+    );
+    assert!(message(fit(1)).contains("cannot train on a batch of 1"));
+    assert!(fit(16).is_ok(), "the last has 8");
+    assert!(fit(120).is_ok());
 }
 
 #[test]

@@ -5,7 +5,10 @@ mod common;
 use common::{Scratch, iris_model, iris_trainer, parts};
 use gradus_data::Dataset;
 use gradus_data::readers::Embedded;
-use gradus_graph::Model;
+use gradus_graph::{Graph, Model};
+use gradus_nn::activations::Relu;
+use gradus_nn::layers::{Activation, BatchNorm, Dense, Dropout};
+use gradus_nn::{LayerExt as _, seq};
 use gradus_tensor::safetensors::{self, TensorFile};
 use gradus_train::{
     Checkpoints, Context, Epochs, Event, Every, Flow, Interrupt, LossBelow, ModelFile, Outcome, Patience, Signal,
@@ -45,7 +48,7 @@ impl Setting {
 fn uninterrupted(setting: &Setting) -> (Outcome, TensorFile) {
     let file = Scratch::new("whole");
     let outcome = setting.fit(setting.trainer(&file, Every::Minutes(60.0))).unwrap();
-    assert_eq!((outcome.stopped_by.as_str(), outcome.steps), ("epochs", 72));
+    assert!(outcome.steps > 64, "{} after {}", outcome.stopped_by, outcome.steps);
     (outcome, safetensors::read(&file.0).unwrap())
 }
 
@@ -64,13 +67,14 @@ fn assert_same(a: &(Outcome, TensorFile), outcome: &Outcome, file: &Scratch, whe
     }
     let slots = b.tensors.keys().filter(|name| name.starts_with("slot:")).count();
     let best = b.tensors.keys().filter(|name| name.starts_with("best:")).count();
-    assert!(slots >= 2 && best == 4, "{when}: {slots} slots, {best} best");
+    assert!(slots >= 2 && best >= 4, "{when}: {slots} slots, {best} best");
 }
 
 #[test]
 fn killed_after_any_step() {
     let setting = Setting::new();
     let whole = uninterrupted(&setting);
+    assert_eq!((whole.0.stopped_by.as_str(), whole.0.steps), ("epochs", 72));
     for step in [1, 2, 5, 7, 8, 9, 16, 23, 40, 41, 63, 64, 71, 72] {
         let file = Scratch::new("killed");
         // The process dies right after the checkpoint at this step: nothing else is written.
@@ -80,6 +84,33 @@ fn killed_after_any_step() {
         };
         let error = setting.fit(setting.trainer(&file, Every::Steps(step)).callback(kill)).err().unwrap();
         assert_eq!(error.to_string(), "a callback failed: killed");
+        let outcome = setting.fit(setting.trainer(&file, Every::Epochs(2.0)).resume(&file.0)).unwrap();
+        assert_same(&whole, &outcome, &file, &format!("killed at {step}"));
+    }
+}
+
+/// Running statistics, one of them counted anew in each epoch.
+fn normalized() -> Setting {
+    let g = Graph::new();
+    let cumulative = BatchNorm { cumulative: true, ..BatchNorm::default() };
+    let hidden = seq![Dense::new(8).no_bias(), cumulative, Activation::new(Relu), Dropout::new(0.2)];
+    let y = g.input("x", [4]).layer(hidden).layer(seq![BatchNorm::default(), Dense::new(3)]);
+    Setting { model: g.model(&[("species", &y)]).unwrap(), ..Setting::new() }
+}
+
+#[test]
+fn running_statistics_go_on_where_they_were() {
+    let setting = normalized();
+    let whole = uninterrupted(&setting);
+    let batches = whole.0.last.variable("batch_norm/batches").unwrap()[0];
+    assert_eq!(batches as u64, (whole.0.steps - 1) % 8 + 1, "those of the last epoch");
+    for step in [1, 7, 8, 9, 41, 64] {
+        let file = Scratch::new("normalized");
+        let kill = move |event: Event, context: &mut Context<'_>| match event {
+            Event::Checkpoint if context.step() == step => Err(TrainError::Callback("killed".into())),
+            _ => Ok(Flow::Continue),
+        };
+        assert!(setting.fit(setting.trainer(&file, Every::Steps(step)).callback(kill)).is_err());
         let outcome = setting.fit(setting.trainer(&file, Every::Epochs(2.0)).resume(&file.0)).unwrap();
         assert_same(&whole, &outcome, &file, &format!("killed at {step}"));
     }

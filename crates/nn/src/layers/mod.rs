@@ -5,8 +5,10 @@
 //!
 //! In a recipe: `layers = [ "flatten", { dense = { units = 128, activation = "relu" } }, { dense = { units = 10 } } ]`.
 
+mod axes;
 mod sequential;
 
+pub use dropout::Per;
 pub use sequential::Sequential;
 
 use crate::AnyInit;
@@ -106,7 +108,9 @@ impl LayerExt for Node {
 table! {
     /// Any layer that a recipe can name.
     pub enum AnyLayer: Layer, "a layer" {
-        dense::Dense, flatten::Flatten, activation::Activation, dropout::Dropout,
+        dense::Dense, flatten::Flatten, activation::Activation, maxout::Maxout, dropout::Dropout,
+        multi_sample_dropout::MultiSampleDropout, batch_norm::BatchNorm, layer_norm::LayerNorm, rms_norm::RmsNorm,
+        group_norm::GroupNorm, instance_norm::InstanceNorm, activity_penalty::ActivityPenalty,
     }
 }
 

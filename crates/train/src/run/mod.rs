@@ -93,6 +93,7 @@ impl Run<'_, '_, '_> {
     fn steps(&mut self, chunk: &Chunk, first: usize, steps: usize) -> Result<()> {
         if self.place().1 == 0 {
             self.progress.tally = checkpoint::Tally { full: vec![0.0; self.sums.len()], ..Default::default() };
+            self.state.begin_epoch();
         }
         if self.watchdog.is_due() {
             self.check_values()?;

@@ -12,7 +12,7 @@ use crate::stops::AnyStop;
 use crate::trainer::{Keep, Trainer};
 use gradus_data::Dataset;
 use gradus_data::loader::{Loader, LoaderMode, LoaderOptions};
-use gradus_graph::{Engine, Request, State};
+use gradus_graph::{Engine, Model, Request, State};
 use gradus_kernels::Pool;
 use gradus_metrics::{Direction, Evaluator};
 use gradus_nn::schedules::Curve;
@@ -38,6 +38,7 @@ impl<'t, 'a, 'v> Run<'t, 'a, 'v> {
         let time = Time { per: objective.per, steps_per_epoch: per_epoch, total_steps: last };
         let step = objective.step(&train, Some(time))?;
         objective.check(&step, &train, "training")?;
+        check_batches(&step, train.len(), trainer.batch_size)?;
         for head in &objective.heads {
             // Refuses metrics of another kind of task.
             Evaluator::new(objective.task(&step, head), &head.metrics)?;
@@ -161,6 +162,28 @@ impl<'t, 'a, 'v> Run<'t, 'a, 'v> {
             trainer,
         })
     }
+}
+
+/// Checks that every batch of an epoch, the last and smaller one too, has the samples that the layers need.
+fn check_batches(step: &Model, rows: usize, batch_size: usize) -> Result<()> {
+    let Some(need) = step.least_batch() else { return Ok(()) };
+    let last = |size: usize| if rows.is_multiple_of(size) { size.min(rows) } else { rows % size };
+    let (least, smallest) = (need.samples, last(batch_size).min(batch_size));
+    if smallest >= least {
+        return Ok(());
+    }
+    let fits = |size: &usize| *size >= least && last(*size) >= least;
+    let near = (1..=batch_size).flat_map(|by| [batch_size + by, batch_size.saturating_sub(by)]).find(fits);
+    let help = match near {
+        Some(size) => format!("choose another batch size, such as {size}, or other numbers of training samples"),
+        None => "give it more training samples".into(),
+    };
+    Err(TrainError::Fit {
+        what: format!("layer `{}` cannot train on a batch of {smallest}", need.path),
+        expected: format!("at least {least} samples in every batch, the last one of an epoch too"),
+        received: format!("{rows} training samples in batches of {batch_size}: the last has {smallest}"),
+        help,
+    })
 }
 
 /// All stops with what they watch.
