@@ -12,6 +12,7 @@ use gradus_nn::optimizers::Adam;
 use gradus_nn::{LayerExt, seq};
 use gradus_train::Trainer;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Scaled data in two parts.
 pub fn parts(set: Embedded, held: f64, seed: u64) -> (Dataset, Dataset) {
@@ -51,7 +52,10 @@ pub struct Scratch(pub PathBuf);
 
 impl Scratch {
     pub fn new(name: &str) -> Scratch {
-        Scratch(std::env::temp_dir().join(format!("gradus-train-{}-{name}", std::process::id())))
+        // Tests of one process run side by side.
+        static MADE: AtomicUsize = AtomicUsize::new(0);
+        let nth = MADE.fetch_add(1, Ordering::Relaxed);
+        Scratch(std::env::temp_dir().join(format!("gradus-train-{}-{nth}-{name}", std::process::id())))
     }
 }
 
