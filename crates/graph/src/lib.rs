@@ -33,5 +33,6 @@ pub use model::{Entry, InputSpec, Model, NodeId, Role, Variable};
 pub use node::{Axes, IntoNode, Node};
 pub use op::{CustomOp, Grad, Grads, Kernel, Kind, OpDef, ShapeError};
 pub use ops::Op;
+pub use passes::fold::fold;
 pub use program::{Engine, Halt, Memory, Mode, Request, RunError};
 pub use state::State;

@@ -6,8 +6,11 @@
 //! | [`simplify`] | folds constants, applies algebra, merges equal nodes, until nothing changes |
 //! | [`split`] | lets large gradients be applied where they are computed |
 //! | [`group`] | decides which nodes are computed together by one kernel |
+//!
+//! [`fold`](fn@fold::fold) is another kind of pass: from a model and its values to a smaller model that predicts the same.
 
 pub(crate) mod concrete;
+pub(crate) mod fold;
 pub(crate) mod group;
 pub(crate) mod simplify;
 pub(crate) mod split;
