@@ -16,6 +16,8 @@
 //! | [`ranking`] | [`roc_auc`](ranking::roc_auc) and the ROC curve, exact with ties |
 //! | [`regression`] | [`Regression`]: MSE, RMSE, MAE, R², largest and percentage error |
 //! | [`information`] | entropy, conditional entropy, mutual information, in nats |
+//! | [`student`] | Student's t distribution: probabilities and quantiles |
+//! | [`t_test`] | [`TTest`]: whether one of two is better, from paired results; several comparisons at once |
 //! | [`error`] | [`MetricError`] |
 //!
 //! ```
@@ -37,6 +39,8 @@ pub mod metric;
 pub mod probability;
 pub mod ranking;
 pub mod regression;
+pub mod student;
+pub mod t_test;
 
 pub use confusion::{Averages, ClassScores, ConfusionMatrix};
 pub use error::MetricError;
@@ -44,6 +48,7 @@ pub use evaluator::{Evaluator, Task};
 pub use metric::{Direction, Metric};
 pub use probability::{Binary, LogLoss, TopK};
 pub use regression::Regression;
+pub use t_test::TTest;
 
 /// Index of the largest value, the first among equals; NaN never wins unless every value is NaN.
 ///
