@@ -88,6 +88,9 @@ pub fn with_absolute_paths(recipe: &Recipe, locator: &Locator) -> Recipe {
             *path = std::path::absolute(&found).unwrap_or(found).display().to_string();
         }
     };
+    if let Some(init) = &mut recipe.model.init {
+        place(&mut init.from);
+    }
     let mut sources = vec![&mut recipe.data.train];
     for part in [&mut recipe.data.valid, &mut recipe.data.test] {
         if let Some(Part::Source(source)) = part {

@@ -15,9 +15,10 @@ pub struct RunFolder {
 
 const LOCK: &str = ".lock";
 /// What says that a folder holds a run.
-const FILES: [&str; 7] = [
+const FILES: [&str; 8] = [
     "recipe.toml",
     "history.jsonl",
+    "initial.safetensors",
     "best.safetensors",
     "early.safetensors",
     "last.safetensors",
@@ -128,6 +129,7 @@ impl RunFolder {
     /// Takes back a run that did not begin.
     pub fn discard(&self) {
         let _ = fs::remove_file(self.file("recipe.toml"));
+        let _ = fs::remove_file(self.file("initial.safetensors"));
         let _ = self.lock.unlock();
         let _ = fs::remove_file(self.file(LOCK));
         if self.made {

@@ -5,7 +5,7 @@ use crate::materials::Materials;
 use crate::network::{self, OUTPUT};
 use crate::recipe::{Document, Keep, Recipe};
 use crate::report::data::{Score, SplitScores, Target as TargetValues};
-use gradus_data::{Dataset, FittedPipeline, Schema, Target};
+use gradus_data::{Dataset, FittedPipeline, Locator, Schema, Target};
 use gradus_graph::{Model, State};
 use gradus_metrics::{ConfusionMatrix, Metric, Regression};
 use gradus_nn::AnyLoss;
@@ -47,6 +47,22 @@ pub fn trainer<'a>(recipe: &Recipe, model: &Model, train: &Dataset) -> Trainer<'
         trainer = trainer.metric(OUTPUT, metric);
     }
     trainer
+}
+
+/// The first weights that a recipe takes from a file, in a state with the seed's own values for all else.
+///
+/// # Errors
+/// A file that is missing, damaged, or lacks weights.
+pub fn initial(recipe: &Recipe, model: &Model, locator: &Locator) -> Result<Option<State<f32>>> {
+    let Some(init) = &recipe.model.init else { return Ok(None) };
+    if locator.roots().iter().any(|root| root.join(&init.from).is_dir()) {
+        let problem = format!("`model.init.from` is {}, a folder, but must be a file of weights", init.from);
+        let help = "of a run folder, give initial.safetensors (its first weights) or best.safetensors";
+        return Err(Failure::files(problem, help));
+    }
+    let mut state = State::new(model, recipe.seed);
+    ModelFile::read(&locator.find(&init.from)?)?.restore_matching(&mut state, init.partial)?;
+    Ok(Some(state))
 }
 
 /// What a recipe is judged by, beside its loss.

@@ -78,7 +78,9 @@ fn a_run_leaves_everything_and_json_says_so() {
     assert!(done["test"]["accuracy"].as_f64().unwrap() > 0.85 && done["valid"]["loss"].is_f64());
     assert_eq!(done["run_dir"], Path::new("runs").join("digits-1").to_str().unwrap());
     let run = folder.path("runs/digits-1");
-    for file in ["recipe.toml", "history.jsonl", "best.safetensors", "last.safetensors", "report.html"] {
+    for file in
+        ["recipe.toml", "history.jsonl", "initial.safetensors", "best.safetensors", "last.safetensors", "report.html"]
+    {
         assert!(run.join(file).metadata().unwrap().len() > 0, "{file}");
     }
     assert_eq!(history(&run.join("history.jsonl")).len(), 3);
@@ -199,10 +201,33 @@ fn an_interrupted_run_resumes_to_the_identical_end() {
         let (resumed, straight) = (folder.path(run), folder.path(&straight));
         assert_eq!(history(&resumed.join("history.jsonl")), history(&straight.join("history.jsonl")));
         let tensors = |path: &Path| gradus_tensor::safetensors::read(path).unwrap().tensors;
-        for file in ["best.safetensors", "last.safetensors"] {
+        for file in ["initial.safetensors", "best.safetensors", "last.safetensors"] {
             assert!(tensors(&resumed.join(file)) == tensors(&straight.join(file)), "{file}");
         }
     }
+}
+
+#[test]
+fn first_weights_are_kept_and_can_be_taken_again() {
+    let folder = Folder::new("initial");
+    let tensors = |name: &str| gradus_tensor::safetensors::read(&folder.path(name)).unwrap().tensors;
+    let train = |words: &[&str]| {
+        let words = [&["train", "digits.toml", "--set", "train.epochs=1", "--quiet"], words].concat();
+        succeeded(&folder.run(&words));
+    };
+    train(&["--run-dir", "a"]);
+    train(&["--run-dir", "b", "--set", "seed=9"]);
+    assert!(tensors("a/initial.safetensors") != tensors("b/initial.safetensors"));
+    assert!(tensors("a/initial.safetensors") != tensors("a/best.safetensors"));
+    let from = ["--set", "seed=9", "--set", "model.init.from=a/initial.safetensors"];
+    train(&[&["--run-dir", "c"], &from[..]].concat());
+    assert!(tensors("a/initial.safetensors") == tensors("c/initial.safetensors"));
+    let wider = ["--set", "model.layers.1.dense.units=100", "--set", "model.init.partial=true"];
+    train(&[&["--run-dir", "d"], &from[..], &wider[..]].concat());
+    let (a, d) = (tensors("a/initial.safetensors"), tensors("d/initial.safetensors"));
+    assert!(a["dense_2/weight"] == d["dense_2/weight"] && a["dense_1/weight"].shape() != d["dense_1/weight"].shape());
+    let kept = std::fs::read_to_string(folder.path("c/recipe.toml")).unwrap();
+    assert!(kept.contains(folder.path("a/initial.safetensors").to_str().unwrap()), "{kept}");
 }
 
 #[cfg(unix)]

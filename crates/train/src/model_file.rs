@@ -76,6 +76,44 @@ impl ModelFile {
         Ok(ModelFile { name: path.display().to_string(), tensors, metadata })
     }
 
+    /// Puts into a state what has the same path and shape there, and says how many variables that were. What the file has beyond
+    /// those is left out.
+    ///
+    /// # Errors
+    /// Trainable or frozen parameters that the file lacks or has in another shape, unless `partial` says that they may keep the
+    /// values they have. The state is then unchanged.
+    pub fn restore_matching(&self, state: &mut State<f32>, partial: bool) -> Result<usize> {
+        let (mut fits, mut lacks) = (vec![], vec![]);
+        for (variable, _) in state.variables().filter(|(v, _)| v.role.in_model()) {
+            match self.tensors.get(&variable.path) {
+                Some(x) if x.shape() == variable.shape && x.kind().is_float() => fits.push(variable.path.clone()),
+                Some(x) if x.shape() == variable.shape => {
+                    lacks.push(format!("`{}`: it holds numbers of type {}", variable.path, x.kind().name()));
+                }
+                Some(x) => {
+                    lacks.push(format!("`{}`: {:?} needed, {:?} there", variable.path, variable.shape, x.shape()))
+                }
+                None => lacks.push(format!("`{}`: {:?} needed, none there", variable.path, variable.shape)),
+            }
+        }
+        if !partial && !lacks.is_empty() {
+            let more = lacks.len().saturating_sub(8);
+            lacks.truncate(8);
+            let more = if more > 0 { format!("\n    and {more} more") } else { String::new() };
+            return Err(TrainError::Model {
+                file: self.name.clone(),
+                problem: format!("it lacks\n    {}{more}", lacks.join("\n    ")),
+                help: "use the file of a model with the same layers, or take what fits with partial = true".into(),
+            });
+        }
+        for path in &fits {
+            if let Some(values) = state.variable_mut(path) {
+                values.copy_from_slice(&self.tensors[path].to_f32());
+            }
+        }
+        Ok(fits.len())
+    }
+
     /// Puts the weights into a state.
     ///
     /// # Errors

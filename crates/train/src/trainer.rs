@@ -12,6 +12,7 @@ use crate::predict::Predictor;
 use crate::run::Run;
 use crate::stops::AnyStop;
 use gradus_data::Dataset;
+use gradus_data::loader::LoaderMode;
 use gradus_graph::{Model, State};
 use gradus_kernels::{Isa, Pool};
 use gradus_metrics::Metric;
@@ -63,6 +64,7 @@ pub struct Trainer<'a> {
     pub(crate) seed: u64,
     pub(crate) threads: usize,
     pub(crate) isa: Isa,
+    pub(crate) loader: LoaderMode,
     pub(crate) validate_every: f64,
     pub(crate) keep: Keep,
     pub(crate) checkpoints: Option<Checkpoints>,
@@ -167,6 +169,7 @@ impl<'a> Trainer<'a> {
             seed: 0,
             threads: std::thread::available_parallelism().map_or(1, usize::from),
             isa: Isa::detect(),
+            loader: LoaderMode::Auto,
             validate_every: 1.0,
             keep: Keep::default(),
             checkpoints: None,
@@ -298,6 +301,13 @@ impl<'a> Trainer<'a> {
         self
     }
 
+    /// Who gathers batches: a thread of its own where that pays, unless set. With several runs side by side, one for each core,
+    /// [`LoaderMode::Inline`] keeps them from each other's cores. The result does not depend on it.
+    pub fn loader(mut self, mode: LoaderMode) -> Self {
+        self.loader = mode;
+        self
+    }
+
     /// How often a record is made, in epochs; fractions allowed. Stops that look more often add records of their own.
     pub fn validate_every(mut self, epochs: f64) -> Self {
         self.validate_every = epochs;
@@ -347,6 +357,20 @@ impl<'a> Trainer<'a> {
     ) -> Result<Outcome> {
         self.assign_metrics()?;
         Run::new(self, train.shared(), valid.into(), until.into())?.go()
+    }
+
+    /// Checks all that [`Trainer::fit`] checks before the first step: whether model, loss, data, metrics, stops and files fit.
+    ///
+    /// # Errors
+    /// Whatever does not fit.
+    pub fn check<'v>(
+        &mut self,
+        train: impl TrainingData,
+        valid: impl Into<Option<&'v Dataset>>,
+        until: impl Into<AnyStop>,
+    ) -> Result<()> {
+        self.assign_metrics()?;
+        Run::new(self, train.shared(), valid.into(), until.into()).map(drop)
     }
 
     /// Loss and metrics of weights (those of an [`Outcome`] or of a model file) on data.

@@ -43,6 +43,9 @@ pub struct RecipeArgs {
     /// Set a key of the recipe, as in --set train.epochs=3 or --set model.layers.1.dense.units=64
     #[arg(long, value_name = "KEY=VALUE")]
     pub set: Vec<String>,
+    /// Take this of the recipe's [[variants]]; otherwise its own settings
+    #[arg(long, value_name = "NAME")]
+    pub variant: Option<String>,
 }
 
 impl RecipeArgs {
@@ -51,7 +54,7 @@ impl RecipeArgs {
     /// # Errors
     /// Whatever is wrong with it.
     pub fn load(&self) -> Result<(Recipe, Document)> {
-        Ok(Recipe::load(&self.recipe, &self.set)?)
+        Ok(Recipe::load_variant(&self.recipe, self.variant.as_deref(), &self.set)?)
     }
 }
 

@@ -10,7 +10,7 @@ use crate::session::{self, Judgement};
 use crate::{console, network, results, signals};
 use clap::Args;
 use gradus_data::Dataset;
-use gradus_graph::Model;
+use gradus_graph::{Model, State};
 use gradus_kernels::Isa;
 use gradus_train::verdict::{self, Evidence, Verdict};
 use gradus_train::{
@@ -22,9 +22,9 @@ use std::path::{Path, PathBuf};
 
 /// Train the network of a recipe
 ///
-/// The run folder gets the resolved recipe (recipe.toml), the history (history.jsonl), the best weights (best.safetensors),
-/// the checkpoint (last.safetensors) and a report (report.html). With `retrain` in the recipe, best.safetensors holds the
-/// weights that were trained on all of the data, and early.safetensors the best ones before that.
+/// The run folder gets the resolved recipe (recipe.toml), the history (history.jsonl), the first weights (initial.safetensors), the
+/// best weights (best.safetensors), the checkpoint (last.safetensors) and a report (report.html). With `retrain` in the recipe,
+/// best.safetensors holds the weights that were trained on all of the data, and early.safetensors the best ones before that.
 #[derive(Args, Debug)]
 pub struct Train {
     /// The recipe, a TOML file
@@ -33,6 +33,9 @@ pub struct Train {
     /// Set a key of the recipe, as in --set train.epochs=3 or --set model.layers.1.dense.units=64
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
+    /// Train this of the recipe's [[variants]]; otherwise its own settings
+    #[arg(long, value_name = "NAME", conflicts_with = "resume")]
+    variant: Option<String>,
     /// The run folder; runs/NAME-1, runs/NAME-2, … where it is not given
     #[arg(long, value_name = "DIR", conflicts_with = "resume")]
     run_dir: Option<PathBuf>,
@@ -67,10 +70,11 @@ impl Train {
                 return Err(Failure::usage("there is no recipe", "give a recipe, such as recipes/digits.toml"));
             }
         };
-        let (recipe, document) = Recipe::load(&source, &self.set)?;
+        let (recipe, document) = Recipe::load_variant(&source, self.variant.as_deref(), &self.set)?;
         let locator = materials::locator(&source);
         let materials = Materials::load(&recipe, &locator)?;
         let model = network::build(&recipe, &document, materials.train.feature_shape())?;
+        let initial = if self.resume.is_some() { None } else { session::initial(&recipe, &model, &locator)? };
         let folder = match &self.resume {
             Some(folder) => RunFolder::open(folder)?,
             None => RunFolder::create(self.run_dir.as_deref(), &recipe.name, self.overwrite)?,
@@ -81,7 +85,7 @@ impl Train {
         }
         let run =
             Run { options: self, isa, recipe: &recipe, resolved: &resolved, materials: &materials, model: &model };
-        run.go(folder)
+        run.go(folder, initial)
     }
 
     fn instruction_set(&self) -> Result<Isa> {
@@ -110,7 +114,7 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    fn go(&self, folder: RunFolder) -> Result<()> {
+    fn go(&self, folder: RunFolder, initial: Option<State<f32>>) -> Result<()> {
         let interrupt = Interrupt::new();
         signals::listen(&interrupt);
         let texts = session::texts(self.recipe, &self.materials.schema, &self.materials.transforms)?;
@@ -169,6 +173,9 @@ impl Run<'_> {
         }
         let watch = |event: Event, context: &mut Context<'_>| watcher.on(event, context);
         let mut trainer = self.trainer().interrupt(interrupt.clone()).checkpoints(checkpoints).callback(watch);
+        if let Some(initial) = initial {
+            trainer = trainer.initial(initial);
+        }
         if self.options.resume.is_some() {
             trainer = trainer.resume(folder.file("last.safetensors"));
         }
@@ -380,11 +387,7 @@ fn done(outcome: &Outcome, judgements: &[Judgement], run_dir: &str) -> serde_jso
     value
 }
 
-fn write_model(
-    path: &Path,
-    state: &gradus_graph::State<f32>,
-    texts: &[(&str, String)],
-) -> std::result::Result<(), TrainError> {
+fn write_model(path: &Path, state: &State<f32>, texts: &[(&str, String)]) -> std::result::Result<(), TrainError> {
     let mut file = ModelFile::new(state)?;
     for (key, text) in texts {
         file = file.with(*key, text);
@@ -421,6 +424,9 @@ impl Watcher<'_> {
         match event {
             Event::Start => {
                 self.history = [self.earlier, context.history].concat();
+                if self.history.is_empty() && context.step() == 0 {
+                    write_model(&self.folder.file("initial.safetensors"), context.state, self.texts)?;
+                }
                 self.progress.iter_mut().for_each(|progress| progress.start(context));
             }
             Event::Steps => {

@@ -1,12 +1,13 @@
-//! A recipe's text with the `--set` options merged in, such that every key and value still knows its place: in the file, or in
-//! the option.
+//! A recipe's text with one of its variants and the `--set` options merged in, such that every key and value still knows its
+//! place: in the file, or in the option.
 
 use super::error::RecipeError;
+use super::variants::{self, Variant};
 use serde::de::DeserializeOwned;
 use std::ops::Range;
 use std::path::Path;
 use toml::Spanned;
-use toml::de::{DeArray, DeTable, DeValue, Deserializer};
+use toml::de::{DeArray, DeString, DeTable, DeValue, Deserializer};
 
 /// A recipe before it is understood.
 #[derive(Clone, Debug)]
@@ -20,10 +21,14 @@ pub struct Document {
     sets: Vec<Range<usize>>,
     /// Each option's value as `v=VALUE` after so many blanks that it stands where it stands in `text`.
     values: Vec<String>,
+    /// The variant that is merged in, counted from 0.
+    variant: Option<usize>,
 }
 
 type Table<'i> = DeTable<'i>;
-type Value<'i> = Spanned<DeValue<'i>>;
+pub(super) type Value<'i> = Spanned<DeValue<'i>>;
+/// A key on the way to a value.
+pub(super) type Key<'i> = Spanned<DeString<'i>>;
 
 /// Tables that hold one named member of a family: setting another member replaces it.
 const FAMILIES: [&str; 10] = [
@@ -68,7 +73,7 @@ impl Document {
             });
             all.push_str(set);
         }
-        Document { name: name.into(), text: all, file_end, sets: places, values }
+        Document { name: name.into(), text: all, file_end, sets: places, values, variant: None }
     }
 
     /// Reads the recipe at `path`.
@@ -138,9 +143,44 @@ impl Document {
         self.text.get(place.clone()).unwrap_or_default()
     }
 
-    /// The file's table with all options set.
+    /// The variants that the file lists, in their order, and what it calls itself among them.
+    ///
+    /// # Errors
+    /// Text that is not TOML, a variant without a name or with one that another has.
+    pub fn variants(&self) -> Result<(Option<String>, Vec<Variant>), RecipeError> {
+        let mut root = self.parsed()?;
+        let found = variants::take(self, root.get_mut())?;
+        Ok((found.base, found.variants.into_iter().map(|(variant, _)| variant).collect()))
+    }
+
+    /// The document with this variant merged in; `--set` options come after it.
+    ///
+    /// # Errors
+    /// A name that no variant has.
+    pub fn with_variant(&self, name: &str) -> Result<Document, RecipeError> {
+        let (base, variants) = self.variants()?;
+        if base.as_deref() == Some(name) {
+            return Ok(Document { variant: None, ..self.clone() });
+        }
+        match variants.iter().position(|variant| variant.name == name) {
+            Some(index) => Ok(Document { variant: Some(index), ..self.clone() }),
+            None => Err(variants::unknown(self, name, base.as_deref(), &variants)),
+        }
+    }
+
+    fn parsed(&self) -> Result<Spanned<Table<'_>>, RecipeError> {
+        DeTable::parse(&self.text[..self.file_end]).map_err(|error| self.explain(&error))
+    }
+
+    /// The file's table with the variant and all options set.
     fn merged(&self) -> Result<Spanned<Table<'_>>, RecipeError> {
-        let mut root = DeTable::parse(&self.text[..self.file_end]).map_err(|error| self.explain(&error))?;
+        let mut root = self.parsed()?;
+        let found = variants::take(self, root.get_mut())?;
+        if let Some((_, settings)) = self.variant.and_then(|index| found.variants.into_iter().nth(index)) {
+            for (keys, value) in settings {
+                self.put(root.get_mut(), &keys, value)?;
+            }
+        }
         for (place, value) in self.sets.iter().zip(&self.values) {
             self.set(root.get_mut(), place.clone(), value)?;
         }
@@ -156,7 +196,7 @@ impl Document {
             let help = "write --set KEY.PATH=VALUE, as in --set train.epochs=3".to_string();
             return Err(fault(0..set.len(), "an option to set needs a key and a value with `=` between".into(), help));
         };
-        let mut keys: Vec<Spanned<&str>> = vec![];
+        let mut keys: Vec<Key<'i>> = vec![];
         let mut start = 0;
         for piece in set[..equals].split('.') {
             let lead = piece.len() - piece.trim_start().len();
@@ -166,13 +206,18 @@ impl Document {
                 return Err(fault(start..start + piece.len().max(1), "a key is empty".into(), help));
             }
             let from = place.start + start + lead;
-            keys.push(Spanned::new(from..from + piece.trim().len(), key));
+            keys.push(Spanned::new(from..from + piece.trim().len(), key.into()));
             start += piece.len() + 1;
         }
         let value = self.set_value(place.start + equals + 1..place.end, padded)?;
-        let span = root_span(&keys);
+        self.put(root, &keys, value)
+    }
+
+    /// Puts a value where keys lead to.
+    fn put<'i>(&self, root: &mut Table<'i>, keys: &[Key<'i>], value: Value<'i>) -> Result<(), RecipeError> {
+        let span = root_span(keys);
         let mut top = Spanned::new(span, DeValue::Table(std::mem::take(root)));
-        let result = self.insert(&mut top, &keys, 0, value);
+        let result = self.insert(&mut top, keys, 0, value);
         if let DeValue::Table(table) = top.into_inner() {
             *root = table;
         }
@@ -205,7 +250,7 @@ impl Document {
     fn insert<'i>(
         &self,
         at: &mut Value<'i>,
-        keys: &[Spanned<&'i str>],
+        keys: &[Key<'i>],
         depth: usize,
         value: Value<'i>,
     ) -> Result<(), RecipeError> {
@@ -213,8 +258,8 @@ impl Document {
             *at = value;
             return Ok(());
         };
-        let path = || keys[..depth].iter().map(|key| *key.get_ref()).collect::<Vec<_>>().join(".");
-        let name = *key.get_ref();
+        let path = || keys[..depth].iter().map(|key| key.get_ref().as_ref()).collect::<Vec<_>>().join(".");
+        let name = key.get_ref().as_ref();
         make_room(at.get_mut(), keys, depth);
         match at.get_mut() {
             DeValue::Table(table) => {
@@ -223,7 +268,7 @@ impl Document {
                         Some(Ok(_)) => DeValue::Array(DeArray::new()),
                         _ => DeValue::Table(DeTable::new()),
                     };
-                    table.insert(Spanned::new(key.span(), name.into()), Spanned::new(key.span(), container));
+                    table.insert(key.clone(), Spanned::new(key.span(), container));
                 }
                 match table.get_mut(name) {
                     Some(next) => self.insert(next, keys, depth + 1, value),
@@ -257,7 +302,7 @@ impl Document {
         }
     }
 
-    fn fault(&self, place: &Range<usize>, problem: String, help: String) -> RecipeError {
+    pub(super) fn fault(&self, place: &Range<usize>, problem: String, help: String) -> RecipeError {
         RecipeError::at(self, place, problem, "here", help)
     }
 
@@ -267,9 +312,9 @@ impl Document {
 }
 
 /// Prepares the way to a key: the short form of a family's member becomes a table, another member makes room.
-fn make_room(at: &mut DeValue<'_>, keys: &[Spanned<&str>], depth: usize) {
-    let name = *keys[depth].get_ref();
-    let Some(parent) = depth.checked_sub(1).map(|i| *keys[i].get_ref()) else { return };
+fn make_room(at: &mut DeValue<'_>, keys: &[Key<'_>], depth: usize) {
+    let name = keys[depth].get_ref().as_ref();
+    let Some(parent) = depth.checked_sub(1).map(|i| keys[i].get_ref().as_ref()) else { return };
     let family = FAMILIES.contains(&parent) || parent.parse::<usize>().is_ok();
     let part = PARTS.contains(&parent) && depth > 1;
     let short = SHORT.iter().find(|(key, _)| *key == parent).map(|(_, setting)| *setting);
@@ -298,11 +343,11 @@ fn make_room(at: &mut DeValue<'_>, keys: &[Spanned<&str>], depth: usize) {
     }
 }
 
-fn root_span(keys: &[Spanned<&str>]) -> Range<usize> {
+fn root_span(keys: &[Key<'_>]) -> Range<usize> {
     keys.first().map_or(0..0, Spanned::span)
 }
 
-fn in_words(value: &DeValue<'_>) -> &'static str {
+pub(super) fn in_words(value: &DeValue<'_>) -> &'static str {
     match value {
         DeValue::String(_) => "text",
         DeValue::Integer(_) => "a whole number",

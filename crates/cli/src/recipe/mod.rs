@@ -5,6 +5,7 @@
 //! | [`Recipe`] | what a recipe holds |
 //! | [`part`] | data for validation and test |
 //! | [`document`] | the text with `--set` options, where everything knows its place |
+//! | [`variants`] | several recipes in one file |
 //! | `check` | settings out of range |
 //! | [`render`](fn@render) | a recipe as text, every default filled in |
 //! | [`error`], [`nearest`] | messages |
@@ -15,11 +16,13 @@ pub mod error;
 pub mod nearest;
 pub mod part;
 mod render;
+pub mod variants;
 
 pub use document::Document;
 pub use error::RecipeError;
 pub use part::Part;
 pub use render::render;
+pub use variants::Variant;
 
 use gradus_data::{Pipeline, Source};
 use gradus_nn::regularizers::Tying;
@@ -78,6 +81,20 @@ pub struct DataSection {
 pub struct ModelSection {
     /// Its layers in order.
     pub layers: Vec<AnyLayer>,
+    /// Where its first weights come from, if not from chance.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub init: Option<Init>,
+}
+
+/// First weights from a file: `{ from = "runs/digits-1/initial.safetensors" }`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Init {
+    /// A safetensors file of weights by their paths, such as a run's `initial.safetensors` or `best.safetensors`.
+    pub from: String,
+    /// Whether weights that the file does not have, or has in another shape, start at random; otherwise they are an error.
+    #[serde(default)]
+    pub partial: bool,
 }
 
 /// How to train.
@@ -167,9 +184,27 @@ impl Recipe {
     /// # Errors
     /// Anything that is wrong with it, with the place.
     pub fn load(path: &Path, sets: &[String]) -> Result<(Recipe, Document), RecipeError> {
-        let document = Document::load(path, sets)?;
+        Recipe::load_variant(path, None, sets)
+    }
+
+    /// As [`Recipe::load`], with one of the file's variants merged in before the options. The recipe is then called `NAME-VARIANT`.
+    ///
+    /// # Errors
+    /// Anything that is wrong with it, with the place; a variant that it does not have.
+    pub fn load_variant(
+        path: &Path,
+        variant: Option<&str>,
+        sets: &[String],
+    ) -> Result<(Recipe, Document), RecipeError> {
+        let mut document = Document::load(path, sets)?;
+        if let Some(name) = variant {
+            document = document.with_variant(name)?;
+        }
         let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-        let recipe = Recipe::of(&document, &stem)?;
+        let mut recipe = Recipe::of(&document, &stem)?;
+        if let Some(variant) = variant {
+            recipe.name = format!("{}-{variant}", recipe.name);
+        }
         Ok((recipe, document))
     }
 

@@ -82,3 +82,67 @@ fn places_are_told() {
     let (name, source, place) = document.source(&document.place("model.layers.2.dense.units").unwrap());
     assert_eq!((name.as_str(), &source[place]), ("--set", "12"));
 }
+
+const STUDY: &str = r#"
+base = "none"
+
+[data]
+train = { embedded = "digits" }
+
+[model]
+layers = ["flatten", { dense = { units = 32, activation = "relu" } }, { dense = { units = 10 } }]
+
+[train]
+epochs = 5
+loss = { cross_entropy = {} }
+optimizer = { sgd = { lr = 0.1 } }
+regularizer = { l1 = { lambda = 0.5 } }
+
+[[variants]]
+name = "l2"
+train.regularizer.l2.lambda = 0.01
+model.layers.1.dense.activation = "tanh"
+
+[[variants]]
+name = "adam"
+[variants.train.optimizer.adam]
+lr = 0.02
+
+[[variants]]
+name = "whole"
+train.optimizer = { sgd = {} }
+model.layers.3.dropout.rate = 0.5
+"#;
+
+#[test]
+fn a_line_of_a_variant_is_what_an_option_is() {
+    let document = |sets: &[&str]| {
+        let sets: Vec<String> = sets.iter().map(|set| (*set).to_string()).collect();
+        Document::new("study.toml", STUDY, &sets)
+    };
+    let (base, variants) = document(&[]).variants().unwrap();
+    assert_eq!(base.as_deref(), Some("none"));
+    assert_eq!(variants.iter().map(|v| v.name.as_str()).collect::<Vec<_>>(), ["l2", "adam", "whole"]);
+    let plain = Recipe::of(&document(&[]), "study").unwrap();
+    for (name, sets) in [
+        ("none", &[][..]),
+        ("l2", &["train.regularizer.l2.lambda=0.01", "model.layers.1.dense.activation=tanh"]),
+        ("adam", &["train.optimizer.adam.lr=0.02"]),
+        ("whole", &["train.optimizer={ sgd = {} }", "model.layers.3.dropout.rate=0.5"]),
+    ] {
+        let variant = Recipe::of(&document(&[]).with_variant(name).unwrap(), "study").unwrap();
+        assert_eq!(variant, Recipe::of(&document(sets), "study").unwrap(), "{name}");
+        assert_eq!(variant == plain, name == "none");
+        let epochs = Recipe::of(&document(&["train.epochs=9"]).with_variant(name).unwrap(), "study").unwrap();
+        assert_eq!(epochs.train.epochs, 9, "{name}");
+    }
+}
+
+#[test]
+fn places_in_variants_are_told() {
+    let document = Document::new("study.toml", STUDY, &[]).with_variant("l2").unwrap();
+    let place = document.place("train.regularizer.l2.lambda").unwrap();
+    assert_eq!((document.text_at(&place), document.source(&place).0.as_str()), ("0.01", "study.toml"));
+    assert_eq!(document.text_at(&document.place("train.epochs").unwrap()), "5");
+    assert!(place.start > STUDY.find("[[variants]]").unwrap());
+}

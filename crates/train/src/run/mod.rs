@@ -397,6 +397,7 @@ pub(crate) fn loader_options(trainer: &Trainer<'_>) -> LoaderOptions {
         batch: trainer.batch_size,
         seed: trainer.seed,
         shuffle: trainer.shuffle,
+        mode: trainer.loader,
         ..LoaderOptions::default()
     }
 }
