@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`recipe`] | recipes: reading, `--set`, checks, rendering |
 //! | [`commands`] | the commands, one file each |
+//! | [`compare`] | recipes side by side |
 //! | [`materials`] | the data of a recipe, ready for training |
 //! | [`network`] | from a recipe's layers to a model, and its layer table |
 //! | [`session`] | a recipe's trainer, model files, judgements |
@@ -14,6 +15,7 @@
 //! | [`failure`] | errors and exit codes |
 
 pub mod commands;
+pub mod compare;
 pub mod console;
 pub mod failure;
 pub mod materials;

@@ -1,8 +1,9 @@
 //! The data of a recipe: read, split, checked and transformed.
 
 use crate::failure::{Failure, Result};
-use crate::recipe::{Part, Recipe};
+use crate::recipe::{DataSection, Part, Recipe};
 use gradus_data::{Dataset, FittedPipeline, Locator, Schema, Source, check, hold_out};
+use std::borrow::Cow;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -25,42 +26,87 @@ pub fn locator(recipe: &Path) -> Locator {
     Locator::from_env(recipe.parent().filter(|folder| !folder.as_os_str().is_empty()))
 }
 
+/// The data of a recipe as they were read: neither split nor transformed.
+pub struct Raw {
+    whole: Dataset,
+    valid: Option<Dataset>,
+    test: Option<Dataset>,
+    schema: Schema,
+}
+
+impl Raw {
+    /// Reads and checks.
+    ///
+    /// # Errors
+    /// Whatever is wrong with the data.
+    pub fn read(data: &DataSection, locator: &Locator) -> Result<Raw> {
+        let whole = data.train.read(locator)?;
+        check::check_part(&whole, "training")?;
+        let schema = whole.schema();
+        let part = |part: &Option<Part>, name: &str| -> Result<Option<Dataset>> {
+            let Some(Part::Source(source)) = part else { return Ok(None) };
+            let data = source.read_like(locator, &schema)?;
+            check::check_part(&data, name)?;
+            Ok(Some(data))
+        };
+        let (test, valid) = (part(&data.test, "test")?, part(&data.valid, "validation")?);
+        Ok(Raw { whole, valid, test, schema })
+    }
+
+    /// About how many bytes a copy takes.
+    pub fn bytes(&self) -> usize {
+        let of = |data: &Dataset| data.len() * (data.feature_len() + data.target().width()) * 4;
+        of(&self.whole) + self.valid.as_ref().map_or(0, of) + self.test.as_ref().map_or(0, of)
+    }
+
+    /// Splits and transforms copies, so that other seeds can follow. `data` may have other transforms than what was read.
+    ///
+    /// # Errors
+    /// A split or transform that does not fit.
+    pub fn materials(&self, data: &DataSection, seed: u64) -> Result<Materials> {
+        let copy = |part: &Option<Dataset>| part.clone();
+        make(data, seed, Cow::Borrowed(&self.whole), copy(&self.valid), copy(&self.test), self.schema.clone())
+    }
+}
+
+/// Splits and transforms.
+fn make(
+    data: &DataSection,
+    seed: u64,
+    whole: Cow<'_, Dataset>,
+    valid: Option<Dataset>,
+    test: Option<Dataset>,
+    schema: Schema,
+) -> Result<Materials> {
+    let mut held = vec![];
+    for part in [&data.test, &data.valid] {
+        if let Some(Part::Held(holdout)) = part {
+            held.push(holdout.clone());
+        }
+    }
+    let (train, mut parts) = match held.is_empty() {
+        true => (whole.into_owned(), vec![]),
+        false => hold_out(&whole, &held, seed)?,
+    };
+    let mut part = |part: &Option<Part>, read: Option<Dataset>| match part {
+        Some(Part::Held(_)) => Some(parts.remove(0)),
+        _ => read,
+    };
+    let (test, valid) = (part(&data.test, test), part(&data.valid, valid));
+    let (transforms, train) = data.transforms.fit_apply(train)?;
+    let apply = |data: Option<Dataset>| data.map(|data| transforms.apply(data)).transpose();
+    let (valid, test) = (apply(valid)?, apply(test)?);
+    Ok(Materials { train: Arc::new(train), valid, test, schema, transforms })
+}
+
 impl Materials {
     /// Reads, splits, checks and transforms.
     ///
     /// # Errors
     /// Whatever is wrong with the data.
     pub fn load(recipe: &Recipe, locator: &Locator) -> Result<Materials> {
-        let data = &recipe.data;
-        let whole = data.train.read(locator)?;
-        check::check_part(&whole, "training")?;
-        let schema = whole.schema();
-        let mut held = vec![];
-        for part in [&data.test, &data.valid] {
-            if let Some(Part::Held(holdout)) = part {
-                held.push(holdout.clone());
-            }
-        }
-        let (train, mut parts) = match held.is_empty() {
-            true => (whole, vec![]),
-            false => hold_out(&whole, &held, recipe.seed)?,
-        };
-        let mut part = |part: &Option<Part>, name: &str| -> Result<Option<Dataset>> {
-            Ok(match part {
-                None => None,
-                Some(Part::Held(_)) => Some(parts.remove(0)),
-                Some(Part::Source(source)) => {
-                    let data = source.read_like(locator, &schema)?;
-                    check::check_part(&data, name)?;
-                    Some(data)
-                }
-            })
-        };
-        let (test, valid) = (part(&data.test, "test")?, part(&data.valid, "validation")?);
-        let (transforms, train) = data.transforms.fit_apply(train)?;
-        let apply = |data: Option<Dataset>| data.map(|data| transforms.apply(data)).transpose();
-        let (valid, test) = (apply(valid)?, apply(test)?);
-        Ok(Materials { train: Arc::new(train), valid, test, schema, transforms })
+        let Raw { whole, valid, test, schema } = Raw::read(&recipe.data, locator)?;
+        make(&recipe.data, recipe.seed, Cow::Owned(whole), valid, test, schema)
     }
 
     /// One part by its name.

@@ -32,9 +32,29 @@ impl RunFolder {
     /// # Errors
     /// A folder that cannot be written, is in use, or holds a run already (unless that is to be overwritten).
     pub fn create(path: Option<&Path>, name: &str, overwrite: bool) -> Result<RunFolder> {
+        let go_on = path.map_or_else(String::new, |path| {
+            format!(
+                "go on with it: gradus train --resume {}; or give another --run-dir, or say --overwrite",
+                path.display()
+            )
+        });
+        RunFolder::create_for("run", path, name, overwrite, &FILES, &go_on)
+    }
+
+    /// A folder for something new, such as a comparison, that leaves these files. `help` says what to do about a folder that has some of them.
+    ///
+    /// # Errors
+    /// As for [`RunFolder::create`].
+    pub fn create_for(
+        what: &str,
+        path: Option<&Path>,
+        name: &str,
+        overwrite: bool,
+        files: &[&str],
+        help: &str,
+    ) -> Result<RunFolder> {
         let Some(path) = path else {
-            let plain: String =
-                name.chars().map(|c| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '-' }).collect();
+            let plain = plain(name);
             for number in 1.. {
                 let path = Path::new("runs").join(format!("{plain}-{number}"));
                 fs::create_dir_all("runs").map_err(|e| not_writable(Path::new("runs"), &e))?;
@@ -52,15 +72,11 @@ impl RunFolder {
         }
         fs::create_dir_all(path).map_err(|e| not_writable(path, &e))?;
         let folder = RunFolder::lock(path.to_path_buf(), made)?;
-        let held: Vec<&str> = FILES.into_iter().filter(|file| folder.file(file).exists()).collect();
+        let held: Vec<&str> = files.iter().copied().filter(|file| folder.file(file).exists()).collect();
         if !held.is_empty() {
             if !overwrite {
-                let help = format!(
-                    "go on with it: gradus train --resume {0}; or give another --run-dir, or say --overwrite",
-                    path.display()
-                );
                 return Err(Failure::files(
-                    format!("{} holds a run already ({})", path.display(), held.join(", ")),
+                    format!("{} holds a {what} already ({})", path.display(), held.join(", ")),
                     help,
                 ));
             }
@@ -137,6 +153,11 @@ impl RunFolder {
             let _ = fs::remove_dir(&self.path);
         }
     }
+}
+
+/// A name that every file system takes.
+pub fn plain(name: &str) -> String {
+    name.chars().map(|c| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '-' }).collect()
 }
 
 fn not_writable(path: &Path, error: &std::io::Error) -> Failure {

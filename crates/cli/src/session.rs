@@ -66,7 +66,7 @@ pub fn initial(recipe: &Recipe, model: &Model, locator: &Locator) -> Result<Opti
 }
 
 /// What a recipe is judged by, beside its loss.
-fn metrics(recipe: &Recipe, train: &Dataset) -> Vec<Metric> {
+pub fn metrics(recipe: &Recipe, train: &Dataset) -> Vec<Metric> {
     match (&recipe.train.loss, train.target()) {
         (AnyLoss::CrossEntropy(_), _) | (AnyLoss::BinaryCrossEntropy(_), Target::Classes { .. }) => {
             vec![Metric::Accuracy]

@@ -10,6 +10,7 @@
 //! | [`Checkpoints`], [`Interrupt`] | ending a run anywhere and going on to the identical end |
 //! | [`ModelFile`], [`Predictor`], [`Evaluation`] | using what was trained |
 //! | [`verdict`] | whether a run fits well, and what to try next |
+//! | [`WeightSummary`] | how large the weights are: sums, small values, norms of each layer |
 //! | [`GradientCheck`] | compiled gradients against central differences |
 //! | [`inspect`] | activations, gradients and updates of each layer, with a verdict |
 //! | [`TrainError`] | everything that can go wrong here |
@@ -71,6 +72,7 @@ mod seal;
 pub mod stops;
 mod trainer;
 pub mod verdict;
+mod weights;
 
 pub use callback::{Callback, Context, Event, Flow};
 pub use checkpoint::{Best, Checkpoints, Every};
@@ -87,3 +89,4 @@ pub use stops::{
     Worsening,
 };
 pub use trainer::{Keep, Outcome, Trainer, TrainingData};
+pub use weights::{LayerWeights, WeightSummary};

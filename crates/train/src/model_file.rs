@@ -91,7 +91,7 @@ impl ModelFile {
                     lacks.push(format!("`{}`: it holds numbers of type {}", variable.path, x.kind().name()));
                 }
                 Some(x) => {
-                    lacks.push(format!("`{}`: {:?} needed, {:?} there", variable.path, variable.shape, x.shape()))
+                    lacks.push(format!("`{}`: {:?} needed, {:?} there", variable.path, variable.shape, x.shape()));
                 }
                 None => lacks.push(format!("`{}`: {:?} needed, none there", variable.path, variable.shape)),
             }

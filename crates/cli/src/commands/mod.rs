@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+pub mod compare;
 pub mod data;
 pub mod describe;
 pub mod evaluate;
@@ -32,6 +33,7 @@ enum Command {
     Describe(describe::Describe),
     Render(render::Render),
     Gradcheck(gradcheck::Gradcheck),
+    Compare(compare::Compare),
     Data(data::Data),
 }
 
@@ -72,6 +74,7 @@ impl Gradus {
             Command::Describe(command) => command.run(),
             Command::Render(command) => command.run(),
             Command::Gradcheck(command) => command.run(),
+            Command::Compare(command) => command.run(),
             Command::Data(command) => command.run(),
         }
     }

@@ -83,9 +83,16 @@ impl Train {
         if self.resume.is_none() {
             folder.write("recipe.toml", &recipe::render(&resolved))?;
         }
-        let run =
-            Run { options: self, isa, recipe: &recipe, resolved: &resolved, materials: &materials, model: &model };
-        run.go(folder, initial)
+        let run = Run {
+            options: self,
+            isa,
+            recipe: &recipe,
+            resolved: &resolved,
+            materials: &materials,
+            model: &model,
+            initial,
+        };
+        run.go(folder)
     }
 
     fn instruction_set(&self) -> Result<Isa> {
@@ -111,10 +118,12 @@ struct Run<'a> {
     resolved: &'a Recipe,
     materials: &'a Materials,
     model: &'a Model,
+    /// First weights from a file.
+    initial: Option<State<f32>>,
 }
 
 impl Run<'_> {
-    fn go(&self, folder: RunFolder, initial: Option<State<f32>>) -> Result<()> {
+    fn go(&self, folder: RunFolder) -> Result<()> {
         let interrupt = Interrupt::new();
         signals::listen(&interrupt);
         let texts = session::texts(self.recipe, &self.materials.schema, &self.materials.transforms)?;
@@ -173,8 +182,8 @@ impl Run<'_> {
         }
         let watch = |event: Event, context: &mut Context<'_>| watcher.on(event, context);
         let mut trainer = self.trainer().interrupt(interrupt.clone()).checkpoints(checkpoints).callback(watch);
-        if let Some(initial) = initial {
-            trainer = trainer.initial(initial);
+        if let Some(initial) = &self.initial {
+            trainer = trainer.initial(initial.clone());
         }
         if self.options.resume.is_some() {
             trainer = trainer.resume(folder.file("last.safetensors"));

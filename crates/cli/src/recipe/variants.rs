@@ -35,12 +35,15 @@ pub struct Variant {
     pub place: Range<usize>,
 }
 
+/// Values, each with the keys that lead to it.
+type Settings<'i> = Vec<(Vec<Key<'i>>, Value<'i>)>;
+
 /// What a file says about its variants.
 pub(super) struct Found<'i> {
     /// The name of the file's own recipe, unless it is left out.
     pub base: Option<String>,
     /// Each variant with what it sets.
-    pub variants: Vec<(Variant, Vec<(Vec<Key<'i>>, Value<'i>)>)>,
+    pub variants: Vec<(Variant, Settings<'i>)>,
 }
 
 /// Takes `base` and `variants` out of a recipe's table.
@@ -59,17 +62,10 @@ pub(super) fn take<'i>(document: &Document, root: &mut DeTable<'i>) -> Result<Fo
             }
         };
     }
-    let list = match root.remove("variants") {
-        None => {
-            return match base {
-                None => Ok(found),
-                Some(base) => {
-                    let help = "add a variant, [[variants]] with a name and settings, or leave `base` out";
-                    Err(document.fault(&base.span(), "`base` is given, but there are no variants".into(), help.into()))
-                }
-            };
-        }
-        Some(list) => list,
+    let Some(list) = root.remove("variants") else {
+        let Some(base) = base else { return Ok(found) };
+        let help = "add a variant, [[variants]] with a name and settings, or leave `base` out";
+        return Err(document.fault(&base.span(), "`base` is given, but there are no variants".into(), help.into()));
     };
     let place = list.span();
     let DeValue::Array(list) = list.into_inner() else {
@@ -93,8 +89,6 @@ pub(super) fn take<'i>(document: &Document, root: &mut DeTable<'i>) -> Result<Fo
     }
     Ok(found)
 }
-
-type Settings<'i> = Vec<(Vec<Key<'i>>, Value<'i>)>;
 
 fn one<'i>(document: &Document, entry: Value<'i>) -> Result<(Variant, Settings<'i>), RecipeError> {
     let place = entry.span();

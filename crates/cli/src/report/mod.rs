@@ -13,8 +13,10 @@
 //! | [`regions`] | decision regions of a classifier of two features |
 //! | [`tables`] | figures, layers, settings, environment |
 //! | [`scale`], [`svg`] | the chart toolkit: scales, ticks, numbers in words; shapes, axes, lines, dots |
+//! | [`comparison`] | recipes side by side: a page and a text of their own |
 //! | [`terminal`] | summary and per-class tables in plain text, sparklines |
 
+pub mod comparison;
 pub mod confusion;
 pub mod curves;
 pub mod data;

@@ -24,15 +24,7 @@ pub fn page(data: &ReportData) -> String {
     if !summary.version.is_empty() {
         chips.push(format!("Gradus {}", summary.version));
     }
-    let chips: String = chips.iter().map(|chip| format!("<span class=\"chip\">{}</span>", escape(chip))).collect();
-    let description = match data.description.trim() {
-        "" => String::new(),
-        words => format!("<p>{}</p>\n", escape(words)),
-    };
-    let mut body = format!(
-        "<header>\n<div class=\"top\">{MARK}<h1>{}</h1></div>\n{description}<div class=\"chips\">{chips}</div>\n</header>\n<main>\n",
-        escape(title)
-    );
+    let mut body = String::new();
     body.push_str(&tables::tiles(data));
     body.push_str(&section("Verdict", &tables::verdict(data.verdict.as_ref())));
     body.push_str(&section("Training", &curves::section(data)));
@@ -41,13 +33,23 @@ pub fn page(data: &ReportData) -> String {
     body.push_str(&section("Summary", &(tables::scores(summary) + &tables::run(summary))));
     body.push_str(&section("Network", &tables::layers(&data.layers)));
     body.push_str(&section("Settings", &(tables::recipe(&data.recipe) + &tables::environment(&data.environment))));
-    body.push_str("</main>\n");
+    document(title, &data.description, &chips, &body)
+}
+
+/// One HTML document: a head with title, description and chips, and a body of sections.
+pub(super) fn document(title: &str, description: &str, chips: &[String], body: &str) -> String {
+    let chips: String = chips.iter().map(|chip| format!("<span class=\"chip\">{}</span>", escape(chip))).collect();
+    let description = match description.trim() {
+        "" => String::new(),
+        words => format!("<p>{}</p>\n", escape(words)),
+    };
+    let title = escape(title);
     format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n\
-         <meta name=\"color-scheme\" content=\"light dark\"/>\n<title>{} · Gradus</title>\n<style>\n{STYLE}</style>\n</head>\n\
-         <body>\n{body}</body>\n</html>\n",
-        escape(title)
+         <meta name=\"color-scheme\" content=\"light dark\"/>\n<title>{title} · Gradus</title>\n<style>\n{STYLE}</style>\n</head>\n\
+         <body>\n<header>\n<div class=\"top\">{MARK}<h1>{title}</h1></div>\n{description}<div class=\"chips\">{chips}</div>\n</header>\n\
+         <main>\n{body}</main>\n</body>\n</html>\n"
     )
 }
 
