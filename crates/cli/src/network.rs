@@ -50,7 +50,7 @@ pub fn layer_rows(recipe: &Recipe, model: &Model) -> Vec<LayerRow> {
         let parameters =
             model.variables().iter().filter(|v| v.role.trainable() && inside(&v.path)).map(|v| v.len() as u64);
         let nodes = || model.nodes().iter().enumerate().filter(|(_, node)| inside(&node.path));
-        if let Some((_, last)) = nodes().rfind(|(_, node)| !matches!(node.op, Op::Variable(_))) {
+        if let Some((_, last)) = nodes().rfind(|(id, node)| needed[*id] && !matches!(node.op, Op::Variable(_))) {
             output = last.shape.to_string();
         }
         rows.push(LayerRow {

@@ -216,3 +216,20 @@ fn predicting_drops_what_training_needs() {
     let text = engine.describe(4).unwrap();
     assert_eq!(text.lines().filter(|l| l.starts_with(' ')).count(), 2, "{text}");
 }
+
+#[test]
+fn the_gradient_of_the_other_mode_costs_nothing() {
+    let g = Graph::new();
+    let x = g.input("x", [3]);
+    let w = g.variable("w", [3], Constant(2.0), Role::Weight);
+    let m = g.variable("m", [3, 3], Constant(2.0), Role::Weight);
+    let predicting = (x.exp() * &w).matmul(&m).tanh();
+    let y = (&x * &w).when_training(&predicting);
+    let dw = g.gradients(&y.square().sum_all(), &[&w]).unwrap().remove(0);
+    let model = g.model(&[("dw", &dw)]).unwrap();
+    let request = Request { mode: Mode::Train, ..Request::predicting(&["dw"]) };
+    let plan = Engine::<f32>::new(&model, request).unwrap().describe(5).unwrap();
+    assert!(!["exp", "tanh", "matmul"].iter().any(|op| plan.contains(op)), "{plan}");
+    let plan = Engine::<f32>::new(&model, Request::predicting(&["dw"])).unwrap().describe(5).unwrap();
+    assert!(["exp", "tanh", "matmul"].iter().all(|op| plan.contains(op)), "{plan}");
+}

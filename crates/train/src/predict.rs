@@ -2,7 +2,7 @@
 
 use crate::error::{Result, TrainError};
 use crate::objective::predicting;
-use gradus_graph::{Engine, Model, Request, State};
+use gradus_graph::{Engine, Model, Request, State, fold};
 use gradus_kernels::Pool;
 use gradus_nn::losses::Loss;
 
@@ -12,7 +12,7 @@ const BATCH: usize = 256;
 /// A model with weights that predicts: probabilities for a classifier, values for a regression.
 ///
 /// Rows go in as the model was trained, transformed; values come out as they were trained, and the data's transforms undo the
-/// scaling of targets.
+/// scaling of targets. The model is folded first (see [`fold`]): normalisations with running statistics cost nothing.
 ///
 /// ```
 /// use gradus_graph::{Graph, State};
@@ -67,6 +67,7 @@ impl Predictor {
             });
         };
         let features = input.shape.len_at(1);
+        let (model, own) = fold(&model, &own)?;
         let width = model.output_shape(&output).map_or(1, |shape| shape.len_at(1));
         let engine = Engine::new(&model, Request::predicting(&[&output]))?;
         Ok(Predictor { engine, state: own, model, output, pool: Pool::new(1), features, width })

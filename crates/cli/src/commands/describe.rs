@@ -6,7 +6,7 @@ use crate::materials::{self, Materials};
 use crate::session;
 use crate::{console, network};
 use clap::Args;
-use gradus_graph::{Engine, Request};
+use gradus_graph::{Engine, Model, Request, State, fold};
 
 /// Show the layers: output shapes, parameters, operations per sample; and the memory of the compiled step
 ///
@@ -19,6 +19,9 @@ pub struct Describe {
     /// Print the compiled step: kernels, shapes and bytes in the order they run
     #[arg(long)]
     plan: bool,
+    /// Print the step that predicts instead, with normalisations folded into the products beside them
+    #[arg(long)]
+    folded: bool,
     /// Print one object of JSON
     #[arg(long)]
     json: bool,
@@ -35,7 +38,7 @@ impl Describe {
         let step = trainer.step(&materials.train)?;
         let mut engine: Engine<f32> = Engine::new(&step, Request::training(&["data_loss"]))?;
         let batch = recipe.train.batch_size;
-        let plan = engine.describe(batch)?;
+        let plan = if self.folded { predicting(&model, batch)? } else { engine.describe(batch)? };
         let (parameters, flops) = (model.parameters(), rows.iter().map(|row| row.flops).sum::<u64>());
         let memory = engine.memory(batch)?;
         if self.json {
@@ -44,7 +47,7 @@ impl Describe {
                 "memory": {
                     "arena": memory.arena, "constants": memory.constants, "state": memory.state, "total": memory.total(),
                 },
-                "plan": if self.plan { Some(plan.lines().collect::<Vec<_>>()) } else { None },
+                "plan": if self.plan || self.folded { Some(plan.lines().collect::<Vec<_>>()) } else { None },
             }));
         }
         let mut table = vec![["layer", "kind", "output", "parameters", "FLOPs/sample"].map(String::from)];
@@ -63,11 +66,17 @@ impl Describe {
             size(memory.constants),
             size(memory.state)
         );
-        if self.plan {
+        if self.plan || self.folded {
             text += &format!("\n{plan}");
         }
         console::print(&text)
     }
+}
+
+/// The compiled step of the folded model.
+fn predicting(model: &Model, batch: usize) -> Result<String> {
+    let (folded, _) = fold(model, &State::<f32>::new(model, 0))?;
+    Ok(Engine::<f32>::new(&folded, Request::predicting(&[network::OUTPUT]))?.describe(batch)?)
 }
 
 /// Columns; the last two to the right.

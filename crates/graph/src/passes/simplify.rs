@@ -84,6 +84,11 @@ impl Builder {
             Op::Expand(_) if whole(0) => node.inputs[0],
             Op::Add(_) | Op::Sub(_) if constant(1) == Some(0.0) && whole(0) => node.inputs[0],
             Op::Add(_) if constant(0) == Some(0.0) && whole(1) => node.inputs[1],
+            // A constant 0 is a gradient that does not flow, such as that of the other mode's branch: what it meets need not be computed.
+            Op::Mul(_) | Op::MatMul(_) if constant(0) == Some(0.0) || constant(1) == Some(0.0) => {
+                self.constant(&node, 0.0, node.shape.clone())
+            }
+            Op::Div(_) | Op::ScatterAdd(_) if constant(0) == Some(0.0) => self.constant(&node, 0.0, node.shape.clone()),
             Op::Mul(_) | Op::Div(_) if constant(1) == Some(1.0) && whole(0) => node.inputs[0],
             Op::Mul(_) if constant(0) == Some(1.0) && whole(1) => node.inputs[1],
             Op::Mul(_) | Op::Div(_) => self.product(node),
@@ -101,6 +106,9 @@ impl Builder {
                 _ => self.add(node),
             },
             Op::Select(_) => match constant(0) {
+                _ if constant(1).is_some() && constant(1) == constant(2) => {
+                    self.constant(&node, constant(1).unwrap_or_default(), node.shape.clone())
+                }
                 Some(0.0) if whole(2) => node.inputs[2],
                 Some(c) if c != 0.0 && whole(1) => node.inputs[1],
                 _ => self.add(node),
