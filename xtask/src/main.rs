@@ -1,6 +1,7 @@
 //! Developer commands: `cargo xtask bench` measures training steps, alone or beside other frameworks.
 
 mod bench;
+mod manual;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -16,11 +17,20 @@ struct Cli {
 enum Command {
     /// Times training steps on the standard cases; one JSON line per result with --json.
     Bench(bench::Options),
+    /// Writes the tables of settings into the pages of docs/; with --check it only says whether they are up to date.
+    Docs {
+        /// Change nothing; fail where a page is not up to date.
+        #[arg(long)]
+        check: bool,
+    },
 }
 
 fn main() -> ExitCode {
-    let Command::Bench(options) = Cli::parse().command;
-    match bench::run(&options) {
+    let result = match Cli::parse().command {
+        Command::Bench(options) => bench::run(&options),
+        Command::Docs { check } => manual::run(check),
+    };
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => {
             eprintln!("error: {message}");

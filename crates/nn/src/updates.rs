@@ -26,14 +26,14 @@ pub enum Decay {
     /// Weights; no biases, no parameters of normalisations.
     #[default]
     Weights,
-    /// All trained parameters of the model.
+    /// All trained parameters.
     All,
 }
 
 impl Decay {
     /// Whether a parameter of this role decays.
     pub fn covers(self, role: Role) -> bool {
-        role == Role::Weight || self == Decay::All && role != Role::Loss
+        role == Role::Weight || self == Decay::All
     }
 }
 
@@ -146,6 +146,15 @@ pub(crate) struct Treatment {
     max_norm: Option<f64>,
 }
 
+/// Parameters that are treated alike, in one flat vector.
+struct Sweep<'t> {
+    treatment: &'t Treatment,
+    indices: Vec<usize>,
+    w: Node,
+    /// The gradient with the penalty's, laid out as `w`.
+    g: Node,
+}
+
 impl<'a> Updates<'a> {
     /// All parameters alike by this rule.
     pub fn new(optimizer: &'a dyn Optimizer) -> Updates<'a> {
@@ -206,59 +215,58 @@ impl<'a> Updates<'a> {
             }
         }
         let several = kinds.len() > 1;
-        let sweeps: Vec<(&Treatment, Node, Node)> = kinds
+        let sweeps: Vec<Sweep> = kinds
             .into_iter()
             .map(|(treatment, members)| {
-                let w = graph.flat(&members.iter().map(|p| p.0).collect::<Vec<_>>());
-                let mut g = graph.pack(&w, &members.iter().map(|p| p.1.clone()).collect::<Vec<_>>());
-                if let Some((regularizer, count)) = &treatment.penalty {
-                    g = g + regularizer.gradient(&w, *count);
-                }
-                (treatment, w, g)
+                let indices: Vec<usize> = members.iter().map(|p| p.0).collect();
+                let w = graph.flat(&indices);
+                let gradients: Vec<Node> = members.iter().map(|p| p.1.clone()).collect();
+                let penalized = |g: Node, w: &Node| match &treatment.penalty {
+                    Some((regularizer, count)) => g + regularizer.gradient(w, *count),
+                    None => g,
+                };
+                let g = match self.clip.filter(|clip| clip.by_parameter()) {
+                    None => penalized(graph.pack(&w, &gradients), &w),
+                    Some(clip) => {
+                        let own = indices.iter().map(|&i| graph.variable_node(i));
+                        let gradients = gradients.into_iter().zip(own).map(|(g, w)| penalized(g, &w));
+                        graph.pack(&w, &clip.clip(gradients.collect()))
+                    }
+                };
+                Sweep { treatment, indices, w, g }
             })
             .collect();
-        let gradients = self.clipped(graph, sweeps.iter().map(|(_, w, g)| (w, g)).collect());
+        let whole = || sweeps.iter().map(|sweep| sweep.g.clone()).collect::<Vec<_>>();
+        let gradients = match self.clip.filter(|clip| !clip.by_parameter()) {
+            Some(clip) => clip.clip(whole()),
+            None => whole(),
+        };
         let lr = self.lr.clone().unwrap_or_else(|| graph.scalar(self.optimizer.lr()));
         graph.scope("optimizer", || {
-            for ((treatment, w, _), g) in sweeps.iter().zip(&gradients) {
+            for (Sweep { treatment, indices, w, .. }, g) in sweeps.iter().zip(&gradients) {
                 let sweep = || {
                     let lr = if treatment.lr == 1.0 { lr.clone() } else { &lr * treatment.lr };
                     let step = Step::new(w, lr, treatment.weight_decay, self.momentum.clone());
                     let new = self.optimizer.update(w, g, &step);
-                    graph.update(w, &treatment.max_norm.map_or(new.clone(), |limit| project(graph, w, &new, limit)));
+                    let Some(limit) = treatment.max_norm else { return graph.update(w, &new) };
+                    for (&index, weight) in indices.iter().zip(graph.unpack(w, &new)) {
+                        graph.update(&graph.variable_node(index), &within_norm(&weight, limit));
+                    }
                 };
                 if several { graph.scope("group", sweep) } else { sweep() }
             }
         });
     }
-
-    /// The gradients of all sweeps, clipped.
-    fn clipped(&self, graph: &Graph, sweeps: Vec<(&Node, &Node)>) -> Vec<Node> {
-        let whole = || sweeps.iter().map(|(_, g)| (*g).clone()).collect();
-        match self.clip {
-            None => whole(),
-            Some(clip) if !clip.by_parameter() => clip.clip(whole()),
-            Some(clip) => sweeps.iter().map(|(w, g)| graph.pack(w, &clip.clip(graph.unpack(w, g)))).collect(),
-        }
-    }
 }
 
-/// Flat parameters `new`, laid out as `w`, with the weights of each unit scaled back to norm `limit` where theirs is larger. Srebro & Shraibman 2005;
-/// Hinton et al. 2012, arXiv:1207.0580.
+/// The weights of each unit, scaled back to norm `limit` where theirs is larger. Srebro & Shraibman 2005; Hinton et al. 2012,
+/// arXiv:1207.0580.
 ///
 /// A unit is a column of a dense layer's `[D, units]`, a filter of a convolution's `[filters, ..]`.
-fn project(graph: &Graph, w: &Node, new: &Node, limit: f64) -> Node {
-    let projected: Vec<Node> = graph
-        .unpack(w, new)
-        .into_iter()
-        .map(|weight| {
-            let rank = weight.shape().rank() as isize;
-            let axes: Vec<isize> = if rank == 2 { vec![0] } else { (1..rank).collect() };
-            let squared = weight.square().sum(&axes[..]);
-            weight * (limit * squared.rsqrt()).minimum(1.0)
-        })
-        .collect();
-    graph.pack(w, &projected)
+fn within_norm(weight: &Node, limit: f64) -> Node {
+    let rank = weight.shape().rank() as isize;
+    let axes: Vec<isize> = if rank == 2 { vec![0] } else { (1..rank).collect() };
+    weight * (limit * weight.square().sum(&axes[..]).rsqrt()).minimum(1.0)
 }
 
 #[cfg(test)]

@@ -290,7 +290,7 @@ impl<'de> Deserialize<'de> for Retrain {
                 #[serde(deny_unknown_fields)]
                 struct Nothing {}
 
-                let Some(key) = map.next_key_seed(crate::stops::KeyOf(Retrain::KEYS))? else {
+                let Some(key) = map.next_key_seed(gradus_nn::table::Key(Retrain::KEYS))? else {
                     return Err(de::Error::invalid_length(0, &self));
                 };
                 let retrain = match key {

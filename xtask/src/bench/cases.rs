@@ -84,7 +84,12 @@ impl Case {
         g.model(&[("y", &y)]).map_err(|e| e.to_string())
     }
 
-    fn training(&self) -> Result<Model, String> {
+    /// Whether it is a training step.
+    pub fn trains(&self) -> bool {
+        self.task != Task::Latency
+    }
+
+    fn training(&self, refined: impl Fn(TrainStep) -> TrainStep) -> Result<Model, String> {
         let step = if self.adam {
             TrainStep::new(Adam::default())
         } else {
@@ -95,7 +100,7 @@ impl Case {
             Task::Binary => step.loss("y", BinaryCrossEntropy::default()),
             Task::Classes | Task::Latency => step.loss("y", CrossEntropy::default()),
         };
-        step.build(&self.network()?).map_err(|e| e.to_string())
+        refined(step).build(&self.network()?).map_err(|e| e.to_string())
     }
 
     /// Random inputs and targets as the other frameworks' programs draw them: x in [0, 1).
@@ -115,10 +120,10 @@ impl Case {
     }
 
     /// The schedule of the case's step, or of its prediction.
-    pub fn plan(&self, threads: usize, isa: Isa) -> Result<String, String> {
+    pub fn plan(&self, refined: impl Fn(TrainStep) -> TrainStep, threads: usize, isa: Isa) -> Result<String, String> {
         let (model, request) = match self.task {
             Task::Latency => (self.network()?, Request::predicting(&["y"])),
-            _ => (self.training()?, Request::training(&["data_loss"])),
+            _ => (self.training(refined)?, Request::training(&["data_loss"])),
         };
         let request = Request { isa, threads, ..request };
         let mut engine = Engine::<f32>::new(&model, request).map_err(|e| e.to_string())?;
@@ -127,10 +132,10 @@ impl Case {
 
     /// Times the case's step, or its prediction.
     pub fn measure(&self, threads: usize, isa: Isa) -> Result<Timing, String> {
-        let pool = Pool::new(threads);
-        let lib = format!("gradus-{threads}t");
-        let (x, y) = self.data();
         if self.task == Task::Latency {
+            let pool = Pool::new(threads);
+            let lib = format!("gradus-{threads}t");
+            let (x, _) = self.data();
             let model = self.network()?;
             let mut state = State::<f32>::new(&model, 0);
             let request = Request { isa, threads, ..Request::predicting(&["y"]) };
@@ -143,7 +148,20 @@ impl Case {
                 None => Ok(Timing::new(lib, self.name, 1, us, 0.0, 0.0)),
             };
         }
-        let model = self.training()?;
+        self.measure_training(|step| step, threads, isa)
+    }
+
+    /// Times the case's training step with something added to it.
+    pub fn measure_training(
+        &self,
+        refined: impl Fn(TrainStep) -> TrainStep,
+        threads: usize,
+        isa: Isa,
+    ) -> Result<Timing, String> {
+        let pool = Pool::new(threads);
+        let lib = format!("gradus-{threads}t");
+        let (x, y) = self.data();
+        let model = self.training(refined)?;
         let mut state = State::<f32>::new(&model, 0);
         let request = Request { isa, threads, ..Request::training(&["data_loss"]) };
         let mut engine = Engine::new(&model, request).map_err(|e| e.to_string())?;

@@ -10,8 +10,10 @@
 //! | H | one prediction of D | 1 |
 
 mod cases;
+mod extras;
 mod measure;
 mod peers;
+mod sweeps;
 
 use cases::Case;
 use clap::Args;
@@ -45,6 +47,12 @@ pub struct Options {
     /// How many times each program runs with --vs.
     #[arg(long, default_value_t = 3)]
     rounds: usize,
+    /// What each refinement of training (a penalty, clipping, a schedule) adds to a step of the cases, in turn with the plain step.
+    #[arg(long)]
+    extras: bool,
+    /// The time of every optimiser's step over this many parameters, beside the time that memory needs for it.
+    #[arg(long, value_name = "PARAMETERS")]
+    optimizers: Option<usize>,
     /// The processor that one-thread programs are pinned to with --vs.
     #[arg(long, default_value_t = 0)]
     cpu: usize,
@@ -64,9 +72,18 @@ pub fn run(options: &Options) -> Result<(), String> {
     if !isa.is_available() {
         return Err(format!("this processor has no {isa}"));
     }
+    if let Some(parameters) = options.optimizers {
+        return sweeps::run(parameters, options.threads, isa);
+    }
+    if options.extras {
+        return match options.plan {
+            true => extras::plans(&chosen, options.threads, isa),
+            false => extras::run(&chosen, options.threads, isa, options.rounds),
+        };
+    }
     if options.plan {
         for case in chosen {
-            println!("{}\n{}", case.name, case.plan(options.threads, isa)?);
+            println!("{}\n{}", case.name, case.plan(|step| step, options.threads, isa)?);
         }
         return Ok(());
     }

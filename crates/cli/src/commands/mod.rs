@@ -4,6 +4,7 @@ pub mod compare;
 pub mod data;
 pub mod describe;
 pub mod evaluate;
+pub mod explain;
 pub mod gradcheck;
 pub mod predict;
 pub mod render;
@@ -35,6 +36,7 @@ enum Command {
     Gradcheck(gradcheck::Gradcheck),
     Compare(compare::Compare),
     Data(data::Data),
+    Explain(explain::Explain),
 }
 
 /// A recipe with options.
@@ -76,6 +78,7 @@ impl Gradus {
             Command::Gradcheck(command) => command.run(),
             Command::Compare(command) => command.run(),
             Command::Data(command) => command.run(),
+            Command::Explain(command) => command.run(),
         }
     }
 }

@@ -24,9 +24,13 @@ pub(crate) fn split_updates(dag: &Dag, updates: &[(usize, usize)]) -> (Dag, Vec<
     let mut result = dag.clone();
     let mut updates = updates.to_vec();
     for pack in (0..dag.nodes.len()).filter(|&id| matches!(dag.nodes[id].op, Op::Pack(_))) {
+        let after = dependents(dag, pack);
+        if is_gathered(dag, pack, &after) {
+            continue;
+        }
         let of_pack = |root: usize| {
             let id = dag.roots[root];
-            depends(dag, id, pack) && splits(dag, id, pack)
+            after[id] && splits(dag, id, pack)
         };
         let (swept, others): (Vec<_>, Vec<_>) = updates.iter().partition(|u| u.1 < dag.roots.len() && of_pack(u.1));
         let segments = segments(&mut result, dag, pack);
@@ -65,8 +69,21 @@ fn splits(dag: &Dag, id: NodeId, pack: NodeId) -> bool {
         }
 }
 
-fn depends(dag: &Dag, id: NodeId, pack: NodeId) -> bool {
-    id == pack || id > pack && dag.nodes[id].inputs.iter().any(|&x| depends(dag, x, pack))
+/// For each node whether it depends on the pack.
+fn dependents(dag: &Dag, pack: NodeId) -> Vec<bool> {
+    let mut after = vec![false; dag.nodes.len()];
+    after[pack] = true;
+    for id in pack + 1..after.len() {
+        after[id] = dag.nodes[id].inputs.iter().any(|&x| after[x]);
+    }
+    after
+}
+
+/// Whether something needs the flat gradient as a whole, such as its norm: it goes through memory then, and splitting saves nothing.
+fn is_gathered(dag: &Dag, pack: NodeId, after: &[bool]) -> bool {
+    let flat = &dag.nodes[pack].shape;
+    let takes = |node: &Entry| node.inputs.iter().any(|&x| after[x] && dag.nodes[x].shape == *flat);
+    dag.nodes.iter().any(|node| node.shape != *flat && takes(node))
 }
 
 fn segments(result: &mut Dag, dag: &Dag, pack: NodeId) -> Vec<Segment> {

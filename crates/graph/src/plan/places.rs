@@ -59,6 +59,10 @@ impl<T: Real> Planner<'_, T> {
 
     /// Whether a new value can be written over the old one: nothing reads the old one later, and its own group only in step.
     pub(super) fn can_write_through(&self, target: usize, id: NodeId, order: &[usize]) -> bool {
+        // The parts of a pack are written one by one, some before others have read the old values.
+        if matches!(self.dag.nodes[id].op, Op::Pack(_)) {
+            return false;
+        }
         let Some(g) = self.groups.of[id].filter(|_| !self.places.contains_key(&id)) else { return false };
         let len = self.dag.nodes[id].shape.len_at(1);
         let overlapping = |h: usize| {

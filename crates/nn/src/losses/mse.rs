@@ -1,6 +1,6 @@
 //! Mean squared error, `mean (y - t)²`.
 
-use super::{Loss, Reduction, Target, errors};
+use super::{Loss, Reduction, Target, count};
 use crate::table::Config;
 use gradus_graph::{Kind, Node, ShapeError};
 use gradus_tensor::Shape;
@@ -13,11 +13,11 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Mse {
-    /// Half of it, as the texts do that want a derivative without a factor 2. Off, as in PyTorch and Keras.
+    /// Half of it.
     pub half: bool,
-    /// Half of it, divided by the batch size instead of the number of values, as Caffe's EuclideanLoss. Off.
+    /// Half of it, divided by the batch size instead of the number of values.
     pub per_batch: bool,
-    /// `mean` or `sum`, over batch and outputs.
+    /// The mean or the sum.
     pub reduction: Reduction,
 }
 
@@ -58,6 +58,11 @@ impl Loss for Mse {
     }
 
     fn metrics(&self, y: &Node, target: &Node) -> Vec<(&'static str, Node)> {
-        errors(y, target)
+        let error = y - target;
+        vec![
+            ("squared_error", error.square().sum_all()),
+            ("absolute_error", error.abs().sum_all()),
+            ("count", count(&error)),
+        ]
     }
 }

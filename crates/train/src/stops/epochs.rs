@@ -1,14 +1,19 @@
 //! A number of epochs.
 
-use super::{FromNumber, Stop, at_least, whole};
+use super::{Stop, at_least, whole};
 use crate::error::TrainError;
+use gradus_nn::table::Config;
 use serde::{Deserialize, Serialize};
 
 /// Ends after this many passes over the training data: `{ epochs = 20 }`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Epochs(pub u64);
 
-impl FromNumber for Epochs {
+impl Config for Epochs {
+    fn examples() -> Vec<Epochs> {
+        vec![Epochs(20)]
+    }
+
     fn from_number(x: f64) -> Result<Epochs, String> {
         whole(x).map(Epochs)
     }

@@ -1,8 +1,9 @@
 //! Prechelt's generalisation loss, `GL = 100·(E_va/E_opt - 1) > α`. Prechelt 1998, "Early stopping, but when?".
 
-use super::{Check, FromNumber, Stop, Watch, alpha, check_strip, check_watch, every_epoch, five, is_strip_end, table};
+use super::{Check, Stop, Watch, alpha, check_strip, check_watch, every_epoch, five, is_strip_end, table};
 use crate::error::TrainError;
 use gradus_metrics::Direction;
+use gradus_nn::table::Config;
 use serde::{Deserialize, Serialize};
 
 /// Ends when the validation error is more than α per cent above its lowest so far: `{ generalization_loss = 5 }`.
@@ -32,7 +33,11 @@ impl GeneralizationLoss {
     }
 }
 
-impl FromNumber for GeneralizationLoss {
+impl Config for GeneralizationLoss {
+    fn examples() -> Vec<GeneralizationLoss> {
+        vec![GeneralizationLoss::new(5.0)]
+    }
+
     fn from_number(x: f64) -> Result<GeneralizationLoss, String> {
         table("alpha", x)
     }

@@ -1,8 +1,9 @@
 //! A bound on the loss.
 
-use super::{Check, FromNumber, Stop, Watch, at_least, check_watch, every_epoch, table};
+use super::{Check, Stop, Watch, at_least, check_watch, every_epoch, table};
 use crate::error::TrainError;
 use gradus_metrics::Direction;
+use gradus_nn::table::Config;
 use serde::{Deserialize, Serialize};
 
 /// Ends when the watched value is below a bound (above it, for one that improves upwards): `{ loss_below = 0.12 }`.
@@ -26,7 +27,11 @@ impl LossBelow {
     }
 }
 
-impl FromNumber for LossBelow {
+impl Config for LossBelow {
+    fn examples() -> Vec<LossBelow> {
+        vec![LossBelow::new(0.1)]
+    }
+
     fn from_number(x: f64) -> Result<LossBelow, String> {
         table("value", x)
     }

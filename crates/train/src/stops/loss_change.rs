@@ -1,8 +1,9 @@
 //! A bound on the change of the loss.
 
-use super::{Check, FromNumber, Stop, Watch, at_least, check_watch, every_epoch, table};
+use super::{Check, Stop, Watch, at_least, check_watch, every_epoch, table};
 use crate::error::TrainError;
 use gradus_metrics::Direction;
+use gradus_nn::table::Config;
 use serde::{Deserialize, Serialize};
 
 /// Ends when the watched value has changed by less than a bound since the check before, `|Lₖ - Lₖ₋₁| < value`:
@@ -27,7 +28,11 @@ impl LossChange {
     }
 }
 
-impl FromNumber for LossChange {
+impl Config for LossChange {
+    fn examples() -> Vec<LossChange> {
+        vec![LossChange::new(1e-7)]
+    }
+
     fn from_number(x: f64) -> Result<LossChange, String> {
         table("value", x)
     }

@@ -1,7 +1,8 @@
 //! An amount of time.
 
-use super::{FromNumber, Stop, at_least};
+use super::{Stop, at_least};
 use crate::error::TrainError;
+use gradus_nn::table::Config;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -11,7 +12,11 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Minutes(pub f64);
 
-impl FromNumber for Minutes {
+impl Config for Minutes {
+    fn examples() -> Vec<Minutes> {
+        vec![Minutes(5.0)]
+    }
+
     fn from_number(x: f64) -> Result<Minutes, String> {
         Ok(Minutes(x))
     }

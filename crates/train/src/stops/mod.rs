@@ -13,10 +13,8 @@
 
 use crate::error::TrainError;
 use gradus_metrics::Direction;
-use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, IntoDeserializer, MapAccess, Visitor};
-use serde::{Serialize, Serializer};
-use std::fmt;
-use std::marker::PhantomData;
+use serde::de::value::{Error as ValueError, MapDeserializer};
+use serde::de::{Deserialize, IntoDeserializer};
 use std::time::Duration;
 
 /// When a run ends. Every method has a default that never ends one; a stop overrides what it needs.
@@ -62,7 +60,7 @@ pub struct Watch<'a> {
 }
 
 /// What a stop has seen at one of its checks.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Check {
     /// Steps done.
     pub step: u64,
@@ -74,142 +72,11 @@ pub struct Check {
     pub train_loss: f64,
 }
 
-/// A stop that can be written as one number.
-trait FromNumber: Sized {
-    /// The stop that this number means.
-    fn from_number(x: f64) -> Result<Self, String>;
-}
-
-macro_rules! stops {
-    ($($module:ident::$Config:ident),* $(,)?) => {
-        $(mod $module; pub use $module::$Config;)*
-
-        /// Any stop.
-        #[derive(Clone, Debug, PartialEq)]
-        pub enum AnyStop { $(#[doc = concat!("See [`", stringify!($Config), "`].")] $Config($Config)),* }
-
-        impl AnyStop {
-            /// The keys of all stops, in the table's order.
-            pub const KEYS: &'static [&'static str] = &[$(stringify!($module)),*];
-
-            /// Its key in a recipe.
-            pub fn key(&self) -> &'static str {
-                match self { $(AnyStop::$Config(_) => stringify!($module)),* }
-            }
-        }
-
-        impl std::ops::Deref for AnyStop {
-            type Target = dyn Stop;
-
-            fn deref(&self) -> &(dyn Stop + 'static) {
-                match self { $(AnyStop::$Config(stop) => stop),* }
-            }
-        }
-
-        $(impl From<$Config> for AnyStop { fn from(stop: $Config) -> AnyStop { AnyStop::$Config(stop) } })*
-
-        impl Serialize for AnyStop {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                match self {
-                    $(AnyStop::$Config(stop) => serializer.collect_map([(stringify!($module), stop)]),)*
-                }
-            }
-        }
-
-        impl<'de> Deserialize<'de> for AnyStop {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<AnyStop, D::Error> {
-                struct Member;
-
-                impl<'de> Visitor<'de> for Member {
-                    type Value = AnyStop;
-
-                    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                        write!(f, "a stop as a table with its name: one of {}", AnyStop::KEYS.join(", "))
-                    }
-
-                    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<AnyStop, A::Error> {
-                        let Some(key) = map.next_key_seed(KeyOf(AnyStop::KEYS))? else {
-                            return Err(de::Error::invalid_length(0, &self));
-                        };
-                        let stop = match key {
-                            $(stringify!($module) => AnyStop::$Config(map.next_value_seed(NumberOrTable(PhantomData))?),)*
-                            _ => return Err(de::Error::unknown_variant(key, AnyStop::KEYS)),
-                        };
-                        match map.next_key::<String>()? {
-                            None => Ok(stop),
-                            Some(second) => Err(de::Error::custom(format_args!(
-                                "expected one stop, found `{key}` and `{second}`: put each into a table of its own"
-                            ))),
-                        }
-                    }
-                }
-
-                deserializer.deserialize_any(Member)
-            }
-        }
-    };
-}
-
-stops! {
-    epochs::Epochs, steps::Steps, minutes::Minutes, loss_below::LossBelow, loss_change::LossChange, patience::Patience,
-    generalization_loss::GeneralizationLoss, progress_quotient::ProgressQuotient, up::Up, worsening::Worsening,
-}
-
-/// Reads one of these keys.
-pub(crate) struct KeyOf(pub &'static [&'static str]);
-
-impl<'de> DeserializeSeed<'de> for KeyOf {
-    type Value = &'static str;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<&'static str, D::Error> {
-        deserializer.deserialize_str(self)
-    }
-}
-
-impl Visitor<'_> for KeyOf {
-    type Value = &'static str;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "one of {}", self.0.join(", "))
-    }
-
-    fn visit_str<E: de::Error>(self, key: &str) -> Result<&'static str, E> {
-        self.0.iter().find(|known| **known == key).copied().ok_or_else(|| E::unknown_variant(key, self.0))
-    }
-}
-
-/// Reads a stop from its number or its table.
-struct NumberOrTable<T>(PhantomData<T>);
-
-impl<'de, T: FromNumber + Deserialize<'de>> DeserializeSeed<'de> for NumberOrTable<T> {
-    type Value = T;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<T, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de, T: FromNumber + Deserialize<'de>> Visitor<'de> for NumberOrTable<T> {
-    type Value = T;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a number, or a table of the stop's settings")
-    }
-
-    fn visit_f64<E: de::Error>(self, x: f64) -> Result<T, E> {
-        T::from_number(x).map_err(E::custom)
-    }
-
-    fn visit_i64<E: de::Error>(self, x: i64) -> Result<T, E> {
-        self.visit_f64(x as f64)
-    }
-
-    fn visit_u64<E: de::Error>(self, x: u64) -> Result<T, E> {
-        self.visit_f64(x as f64)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
-        T::deserialize(de::value::MapAccessDeserializer::new(map))
+gradus_nn::table! {
+    /// Any stop.
+    pub enum AnyStop: Stop, "a stop" {
+        epochs::Epochs, steps::Steps, minutes::Minutes, loss_below::LossBelow, loss_change::LossChange, patience::Patience,
+        generalization_loss::GeneralizationLoss, progress_quotient::ProgressQuotient, up::Up, worsening::Worsening,
     }
 }
 
@@ -223,7 +90,7 @@ fn whole(x: f64) -> Result<u64, String> {
 
 /// A stop from its number, for stops whose table needs that number alone.
 fn table<'de, T: Deserialize<'de>>(setting: &'static str, x: f64) -> Result<T, String> {
-    let map = de::value::MapDeserializer::<_, de::value::Error>::new([(setting, x.into_deserializer())].into_iter());
+    let map = MapDeserializer::<_, ValueError>::new([(setting, x.into_deserializer())].into_iter());
     T::deserialize(map).map_err(|e| e.to_string())
 }
 
@@ -313,8 +180,8 @@ mod tests {
             ),
             ("{ loss_below = { monitor = 'x' } }", "missing field `value`"),
             ("{ epochs = 1.5 }", "expected a whole number of at least 1, received 1.5"),
-            ("{ epochs = 1, steps = 3 }", "expected one stop, found `epochs` and `steps`"),
-            ("{ loss_below = 'low' }", "expected a number, or a table of the stop's settings"),
+            ("{ epochs = 1, steps = 3 }", "expected one name of a stop, found `epochs` and `steps`"),
+            ("{ loss_below = 'low' }", "expected a table of settings"),
         ] {
             let error = read(text).unwrap_err();
             assert!(error.contains(part), "{text}: {error}");

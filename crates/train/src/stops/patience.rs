@@ -1,8 +1,9 @@
 //! No improvement for some checks. Prechelt 1998 compares such rules.
 
-use super::{Check, FromNumber, Stop, Watch, at_least, check_watch, every_epoch, whole};
+use super::{Check, Stop, Watch, at_least, check_watch, every_epoch, whole};
 use crate::error::TrainError;
 use gradus_metrics::Direction;
+use gradus_nn::table::Config;
 use serde::{Deserialize, Serialize};
 
 /// Ends when the watched value has not improved in this many checks in a row: `{ patience = 5 }`.
@@ -31,7 +32,11 @@ impl Patience {
     }
 }
 
-impl FromNumber for Patience {
+impl Config for Patience {
+    fn examples() -> Vec<Patience> {
+        vec![Patience::new(5)]
+    }
+
     fn from_number(x: f64) -> Result<Patience, String> {
         whole(x).map(Patience::new)
     }

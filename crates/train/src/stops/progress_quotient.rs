@@ -1,9 +1,10 @@
 //! Prechelt's quotient of generalisation loss and progress, `PQ = GL/P_k > α`. Prechelt 1998, "Early stopping, but when?".
 
 use super::generalization_loss::generalization_loss;
-use super::{Check, FromNumber, Stop, Watch, alpha, check_strip, check_watch, every_epoch, five, is_strip_end, table};
+use super::{Check, Stop, Watch, alpha, check_strip, check_watch, every_epoch, five, is_strip_end, table};
 use crate::error::TrainError;
 use gradus_metrics::Direction;
+use gradus_nn::table::Config;
 use serde::{Deserialize, Serialize};
 
 /// Ends when the validation error grows faster than the training error still falls: `{ progress_quotient = 0.5 }`.
@@ -34,7 +35,11 @@ impl ProgressQuotient {
     }
 }
 
-impl FromNumber for ProgressQuotient {
+impl Config for ProgressQuotient {
+    fn examples() -> Vec<ProgressQuotient> {
+        vec![ProgressQuotient::new(0.5)]
+    }
+
     fn from_number(x: f64) -> Result<ProgressQuotient, String> {
         table("alpha", x)
     }

@@ -1,14 +1,19 @@
 //! A number of steps.
 
-use super::{FromNumber, Stop, at_least, whole};
+use super::{Stop, at_least, whole};
 use crate::error::TrainError;
+use gradus_nn::table::Config;
 use serde::{Deserialize, Serialize};
 
 /// Ends after this many updates: `{ steps = 1000 }`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Steps(pub u64);
 
-impl FromNumber for Steps {
+impl Config for Steps {
+    fn examples() -> Vec<Steps> {
+        vec![Steps(1000)]
+    }
+
     fn from_number(x: f64) -> Result<Steps, String> {
         whole(x).map(Steps)
     }

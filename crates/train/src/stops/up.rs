@@ -1,8 +1,9 @@
 //! Prechelt's successive strips of growing error, `UP_s`. Prechelt 1998, "Early stopping, but when?".
 
-use super::{Check, FromNumber, Stop, Watch, at_least, check_strip, check_watch, every_epoch, five, is_strip_end, whole};
+use super::{Check, Stop, Watch, at_least, check_strip, check_watch, every_epoch, five, is_strip_end, whole};
 use crate::error::TrainError;
 use gradus_metrics::Direction;
+use gradus_nn::table::Config;
 use serde::{Deserialize, Serialize};
 
 /// Ends when the watched value has become worse in this many strips in a row: `{ up = 3 }`.
@@ -32,7 +33,11 @@ impl Up {
     }
 }
 
-impl FromNumber for Up {
+impl Config for Up {
+    fn examples() -> Vec<Up> {
+        vec![Up::new(3)]
+    }
+
     fn from_number(x: f64) -> Result<Up, String> {
         whole(x).map(Up::new)
     }

@@ -1,8 +1,9 @@
 //! The last few checks all worse than the one before them: a rule of thumb from courses, there with four checks of the accuracy.
 
-use super::{Check, FromNumber, Stop, Watch, at_least, check_watch, every_epoch, whole};
+use super::{Check, Stop, Watch, at_least, check_watch, every_epoch, whole};
 use crate::error::TrainError;
 use gradus_metrics::Direction;
+use gradus_nn::table::Config;
 use serde::{Deserialize, Serialize};
 
 /// Ends when the last checks are all worse than the one before them: `{ worsening = { checks = 4, monitor = "valid/accuracy" } }` is
@@ -29,7 +30,11 @@ impl Worsening {
     }
 }
 
-impl FromNumber for Worsening {
+impl Config for Worsening {
+    fn examples() -> Vec<Worsening> {
+        vec![Worsening::new(4)]
+    }
+
     fn from_number(x: f64) -> Result<Worsening, String> {
         whole(x).map(Worsening::new)
     }
