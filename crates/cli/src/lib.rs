@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`recipe`] | recipes: reading, `--set`, checks, rendering |
 //! | [`commands`] | the commands, one file each |
+//! | [`checks`] | what `gradus check` finds out |
 //! | [`compare`] | recipes side by side |
 //! | [`materials`] | the data of a recipe, ready for training |
 //! | [`network`] | from a recipe's layers to a model, and its layer table |
@@ -14,6 +15,7 @@
 //! | [`progress`], [`console`], [`signals`] | lines on the terminal, standard output, Ctrl-C |
 //! | [`failure`] | errors and exit codes |
 
+pub mod checks;
 pub mod commands;
 pub mod compare;
 pub mod console;

@@ -9,6 +9,7 @@
 //! | [`Record`], [`Scores`] | the history of a run |
 //! | [`Checkpoints`], [`Interrupt`] | ending a run anywhere and going on to the identical end |
 //! | [`ModelFile`], [`Predictor`], [`Evaluation`] | using what was trained |
+//! | [`sanity`] | before a run: whether a net learns a handful of samples |
 //! | [`verdict`] | whether a run fits well, and what to try next |
 //! | [`WeightSummary`] | how large the weights are: sums, small values, norms of each layer |
 //! | [`GradientCheck`] | compiled gradients against central differences |
@@ -68,6 +69,7 @@ mod objective;
 mod predict;
 pub mod retrain;
 mod run;
+pub mod sanity;
 mod seal;
 pub mod stops;
 mod trainer;
@@ -84,6 +86,7 @@ pub use interrupt::{Interrupt, Signal};
 pub use model_file::ModelFile;
 pub use predict::Predictor;
 pub use retrain::{Retrain, retrain_file};
+pub use sanity::{OverfitCheck, OverfitOptions};
 pub use stops::{
     AnyStop, Epochs, GeneralizationLoss, LossBelow, LossChange, Minutes, Patience, ProgressQuotient, Steps, Stop, Up,
     Worsening,

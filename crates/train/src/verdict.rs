@@ -9,8 +9,8 @@
 //! * **under-fit**: training error > `underfit` · baseline error, or > `desired` where the recipe says what error is good enough;
 //! * **over-fit**: validation error - training error > `overfit` · baseline error, and more than `standard_errors` standard errors of
 //!   the validation error, so that a few unlucky samples are no over-fit;
-//! * **validation loss rose**: over the last quarter of the looks after its lowest it was on average more than `rise` above that; with a
-//!   validation accuracy that rose nevertheless the net is **over-confident** (Guo et al. 2017, arXiv:1706.04599): its mistakes become
+//! * **validation loss rose**: its mean over the last tenth of the looks is more than `rise` above the lowest mean over a tenth before; with
+//!   a validation accuracy that rose nevertheless the net is **over-confident** (Guo et al. 2017, arXiv:1706.04599): its mistakes become
 //!   fewer, but it is surer and surer of them.
 //!
 //! Noise in the targets looks like under-fit: where no net could do better, say so with `desired`.
@@ -234,7 +234,7 @@ impl Evidence {
         options: &VerdictOptions,
     ) -> Result<Evidence> {
         let judged = valid.unwrap_or(train);
-        let rise = Rise::of(&outcome.history, options.rise);
+        let rise = Rise::of(&outcome.history, options);
         let on_train = outcome.evaluate(train)?;
         if let Some(matrix) = on_train.confusion {
             let (class, baseline_error) = majority(train, judged);
@@ -286,27 +286,33 @@ impl Evidence {
 }
 
 impl Rise {
-    /// Whether the validation loss ended more than `bound` above its lowest: the mean over the last quarter of at least four looks after
-    /// that.
-    pub fn of(history: &[Record], bound: f64) -> Option<Rise> {
+    /// Whether the validation loss ended above its lowest: means over a tenth of the looks each, so that no lucky look counts; by more
+    /// than the share `options.rise`, and by more than `options.standard_errors` standard errors of the last of these means.
+    pub fn of(history: &[Record], options: &VerdictOptions) -> Option<Rise> {
         let looks: Vec<(&Record, f64)> =
             history.iter().filter_map(|record| Some((record, record.value("valid/loss")?))).collect();
-        let lowest = (0..looks.len()).min_by(|&a, &b| looks[a].1.total_cmp(&looks[b].1))?;
-        let after = &looks[lowest + 1..];
-        if after.len() < 4 {
+        let width = (looks.len() / 10).max(1);
+        let mean = |window: &[(&Record, f64)]| window.iter().map(|look| look.1).sum::<f64>() / width as f64;
+        let windows: Vec<&[(&Record, f64)]> = looks.windows(width).collect();
+        let last = *windows.last()?;
+        let apart = windows.len().checked_sub(width)?;
+        let lowest = (0..apart).min_by(|&a, &b| mean(windows[a]).total_cmp(&mean(windows[b])))?;
+        let (then, now) = (mean(windows[lowest]), mean(last));
+        let spread = last.iter().map(|look| (look.1 - now).powi(2)).sum::<f64>() / (width as f64 - 1.0).max(1.0);
+        let chance = options.standard_errors * (spread / width as f64).sqrt();
+        if looks.len() < 5 || then <= 0.0 || now - then <= chance || now / then - 1.0 <= options.rise {
             return None;
         }
-        let late = &after[after.len() - after.len() / 4..];
-        let mean = |values: &mut dyn Iterator<Item = f64>| values.sum::<f64>() / late.len() as f64;
-        let (record, loss) = looks[lowest];
-        let share = mean(&mut late.iter().map(|look| look.1)) / loss - 1.0;
-        let accuracy = || {
-            let scores = record.valid.as_ref()?;
-            let (name, then) = scores.iter().find(|(name, _)| name.rsplit('/').next() == Some("accuracy"))?;
-            let of = |record: &Record| record.valid.as_ref().and_then(|scores| scores.get(name)).unwrap_or(f64::NAN);
-            Some((then, mean(&mut late.iter().map(|look| of(look.0)))))
+        let accuracy = |window: &[(&Record, f64)]| -> Option<f64> {
+            let of = |record: &Record| {
+                let scores = record.valid.as_ref()?;
+                scores.iter().find(|(name, _)| name.rsplit('/').next() == Some("accuracy")).map(|score| score.1)
+            };
+            window.iter().map(|look| of(look.0)).sum::<Option<f64>>().map(|sum| sum / width as f64)
         };
-        (loss > 0.0 && share > bound).then(|| Rise { epoch: record.epoch, share, accuracy: accuracy() })
+        let middle = windows[lowest][width / 2].0;
+        let accuracy = accuracy(windows[lowest]).zip(accuracy(last));
+        Some(Rise { epoch: middle.epoch, share: now / then - 1.0, accuracy })
     }
 }
 
@@ -336,14 +342,14 @@ fn labels(data: &Dataset) -> Vec<usize> {
 }
 
 /// The mean of each target.
-fn means(data: &Dataset) -> Vec<f32> {
+pub(crate) fn means(data: &Dataset) -> Vec<f32> {
     let (values, width) = (data.target_values(), data.target().width().max(1));
     let column = |k: usize| values.iter().skip(k).step_by(width).map(|&y| f64::from(y)).sum::<f64>();
     (0..width).map(|k| (column(k) / data.len().max(1) as f64) as f32).collect()
 }
 
 /// The root mean square error of `[N, width]` values, and its standard error over the N samples.
-fn root_mean_square(predicted: &[f32], truth: &[f32], width: usize) -> (f64, f64) {
+pub(crate) fn root_mean_square(predicted: &[f32], truth: &[f32], width: usize) -> (f64, f64) {
     let squares: Vec<f64> = predicted.iter().zip(truth).map(|(p, t)| (f64::from(*p) - f64::from(*t)).powi(2)).collect();
     let rows: Vec<f64> = squares.chunks(width.max(1)).map(|row| row.iter().sum::<f64>() / row.len() as f64).collect();
     let count = rows.len().max(1) as f64;
@@ -373,4 +379,123 @@ fn percent(share: f64) -> String {
 /// At most one digit behind the point.
 fn round(x: f64) -> f64 {
     (10.0 * x).round() / 10.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::history::{Phase, Scores};
+
+    fn evidence(train: f64, valid: Option<f64>) -> Evidence {
+        Evidence {
+            measure: Measure::ErrorRate,
+            baseline: "always `1`".into(),
+            baseline_error: 0.8,
+            train_error: train,
+            valid_error: valid,
+            valid_deviation: 0.01,
+            rise: None,
+        }
+    }
+
+    /// Records of these validation losses and accuracies.
+    fn history(looks: &[(f64, f64)]) -> Vec<Record> {
+        let record = |(i, &(loss, accuracy)): (usize, &(f64, f64))| Record {
+            phase: Phase::Train,
+            epoch: i as f64 + 1.0,
+            step: i as u64 + 1,
+            train: Scores::default(),
+            valid: Some([("loss", loss), ("accuracy", accuracy)].into_iter().collect()),
+            lr: 0.1,
+            seconds: 0.0,
+        };
+        looks.iter().enumerate().map(record).collect()
+    }
+
+    #[test]
+    fn four_fits() {
+        let options = VerdictOptions::default();
+        let headline = |train, valid| judge(evidence(train, valid), &options).headline();
+        // The bounds are 8 % for the training error, and 4 % for what the validation error is above it.
+        assert_eq!(headline(0.08, Some(0.1199)), "good fit");
+        assert_eq!(headline(0.0801, Some(0.1)), "under-fit");
+        assert_eq!(headline(0.01, Some(0.0501)), "over-fit");
+        assert_eq!(headline(0.3, Some(0.5)), "under-fit and over-fit");
+        assert_eq!(headline(0.01, None), "no under-fit (and no validation data to tell over-fit by)");
+        assert_eq!(headline(f64::NAN, Some(f64::NAN)), "under-fit and over-fit");
+        assert_eq!(headline(0.05, Some(0.02)), "good fit");
+        let both = judge(evidence(0.3, Some(0.5)), &options);
+        assert_eq!(
+            both.reasons,
+            [
+                "training error 30.0% > 8.0%, 10% of the baseline's 80.0% (always `1`)",
+                "validation error 50.0%, 20.0% above the training error > 4.0%, 5% of the baseline's"
+            ]
+        );
+        assert!(both.advice().unwrap().starts_with("try a larger net, longer training, another optimiser"));
+        assert!(both.remedies.contains(&"weight sharing"));
+        assert_eq!(judge(evidence(0.0, Some(0.0)), &options).advice(), None);
+    }
+
+    #[test]
+    fn thresholds_are_those_that_were_set() {
+        let with = |change: fn(&mut VerdictOptions), train, valid| {
+            let mut options = VerdictOptions::default();
+            change(&mut options);
+            let verdict = judge(evidence(train, Some(valid)), &options);
+            (verdict.under_fit, verdict.over_fit.unwrap())
+        };
+        assert_eq!(with(|o| o.desired = Some(0.02), 0.021, 0.03), (true, false));
+        assert_eq!(with(|o| o.desired = Some(0.3), 0.21, 0.22), (false, false));
+        assert_eq!(with(|o| o.underfit = Some(0.5), 0.39, 0.4), (false, false));
+        assert_eq!(with(|o| o.overfit = 0.2, 0.01, 0.16), (false, false));
+        assert_eq!(with(|o| o.standard_errors = 5.0, 0.01, 0.059), (false, false));
+        let few = Evidence { valid_deviation: 0.05, ..evidence(0.01, Some(0.1)) };
+        assert_eq!(
+            judge(few, &VerdictOptions::default()).reasons[1],
+            "validation error 10.0%, 9.0% above the training error > 4.0%, 5% of the baseline's, but within 2 standard errors of \
+             so few samples (10.0%)"
+        );
+        let values =
+            Evidence { measure: Measure::Rmse, baseline_error: 350_000.0, ..evidence(170_000.0, Some(170_500.0)) };
+        assert_eq!(judge(values, &VerdictOptions::default()).headline(), "good fit");
+        assert_eq!(VerdictOptions { rise: f64::NAN, ..Default::default() }.check().unwrap_err().0, "rise");
+        assert_eq!(VerdictOptions { desired: Some(-0.1), ..Default::default() }.check().unwrap_err().0, "desired");
+    }
+
+    #[test]
+    fn a_net_that_is_surer_of_its_mistakes() {
+        let options = VerdictOptions::default();
+        let course = |loss: &dyn Fn(f64) -> f64, accuracy: &dyn Fn(f64) -> f64| {
+            history(&(0..40).map(|i| (loss(f64::from(i)), accuracy(f64::from(i)))).collect::<Vec<_>>())
+        };
+        let valley = |i: f64| 0.5 + 0.01 * (i - 15.0).abs();
+        let rising =
+            Evidence { rise: Rise::of(&course(&valley, &|i| 0.9 + 0.001 * i), &options), ..evidence(0.0, Some(0.03)) };
+        // Means of four looks: 0.51 about the 16th, 0.725 at the end.
+        let rise = rising.rise.clone().unwrap();
+        assert!((rise.share - (0.725 / 0.51 - 1.0)).abs() < 1e-9 && (rise.epoch - 16.0).abs() <= 1.0, "{rise:?}");
+        let verdict = judge(rising, &options);
+        assert!(verdict.over_confident && verdict.headline() == "good fit, over-confident", "{}", verdict.headline());
+        assert!(verdict.reasons[2].contains("42.2% above its lowest") && verdict.reasons[2].contains("rose from 91."));
+        assert!(verdict.remedies.contains(&"smoothed labels"));
+        let falling = Rise::of(&course(&valley, &|i| 0.95 - 0.001 * i), &options).unwrap();
+        let verdict = judge(Evidence { rise: Some(falling), ..evidence(0.0, Some(0.03)) }, &options);
+        assert!(!verdict.over_confident && verdict.reasons.len() == 3);
+        assert_eq!(Rise::of(&course(&|i| 1.0 / (1.0 + i), &|_| 0.9), &options), None);
+        // One lucky look is no valley.
+        assert_eq!(Rise::of(&course(&|i| if i == 9.0 { 0.2 } else { 0.5 }, &|_| 0.9), &options), None);
+        assert_eq!(Rise::of(&history(&[(0.5, 0.9), (0.1, 0.9), (0.5, 0.9)]), &options), None);
+    }
+
+    #[test]
+    fn errors_of_values() {
+        let (error, deviation) = root_mean_square(&[1.0, 2.0, 3.0, 4.0], &[1.0, 2.0, 3.0, 2.0], 1);
+        // Squares 0, 0, 0, 4: mean 1, standard error 1 of it, half of that of its root.
+        assert_eq!((error, deviation), (1.0, 0.5));
+        assert_eq!(in_words(Measure::Rmse, 0.000_123_45), "0.0001234");
+        assert_eq!(in_words(Measure::Rmse, 121_350.2), "121350");
+        assert_eq!(in_words(Measure::Rmse, 12.345), "12.35");
+        assert_eq!(in_words(Measure::Rmse, 0.0), "0.00");
+    }
 }

@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+pub mod check;
 pub mod compare;
 pub mod data;
 pub mod describe;
@@ -29,6 +30,7 @@ pub struct Gradus {
 #[derive(Subcommand, Debug)]
 enum Command {
     Train(train::Train),
+    Check(check::Check),
     Evaluate(evaluate::Evaluate),
     Predict(predict::Predict),
     Describe(describe::Describe),
@@ -71,6 +73,7 @@ impl Gradus {
         start_log();
         match self.command {
             Command::Train(command) => command.run(),
+            Command::Check(command) => command.run(),
             Command::Evaluate(command) => command.run(),
             Command::Predict(command) => command.run(),
             Command::Describe(command) => command.run(),

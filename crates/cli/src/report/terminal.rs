@@ -164,7 +164,7 @@ fn flow(facts: &[String], width: usize) -> Vec<String> {
 }
 
 /// Words on as few lines as fit, the first and the others indented; a word that is too long is shortened.
-fn wrapped(text: &str, first: &str, others: &str, width: usize) -> Vec<String> {
+pub fn wrapped(text: &str, first: &str, others: &str, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split(' ') {
         match lines.last_mut() {

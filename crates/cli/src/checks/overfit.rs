@@ -1,0 +1,89 @@
+//! Whether the net can learn a handful of samples by heart, with everything off that is there to keep it from that.
+
+use super::{Finding, Level};
+use crate::failure::{Failure, Result};
+use crate::materials::Materials;
+use crate::recipe::{Document, Recipe, render};
+use crate::{network, session};
+use gradus_train::OverfitOptions;
+use toml::Value;
+
+/// Trains on a few samples until they are learnt, or it is clear that they are not.
+///
+/// # Errors
+/// A net that cannot be built.
+pub fn overfit(recipe: &Recipe, materials: &Materials, options: OverfitOptions) -> Result<Finding> {
+    let (plain, document) = without_regularization(recipe)?;
+    let model = network::build(&plain, &document, materials.train.feature_shape())?;
+    let trainer = session::trainer(&plain, &model, &materials.train);
+    let check = trainer.overfit(&materials.train, options)?;
+    let figures = serde_json::to_value(&check).unwrap_or_default();
+    let (samples, share) = (check.samples, 100.0 * options.share);
+    if let Some(error) = &check.error {
+        let text = format!("{samples} samples cannot be learnt: {error}; lower the learning rate");
+        return Ok(Finding::new(Level::Failed, "overfit", text, figures));
+    }
+    let course = format!("loss {:.4} to {:.4} in {} steps", check.start, check.lowest, check.steps);
+    let bound = format!("{:.4}, {share}% of its start", check.bound);
+    if check.passed {
+        let text = format!("{samples} samples are learnt by heart: {course}, under {bound}");
+        return Ok(Finding::new(Level::Ok, "overfit", text, figures));
+    }
+    let text = format!(
+        "{samples} samples are not learnt by heart: {course}, not under {bound}; try another learning rate, initialisation, scaling of \
+         the inputs or a larger net, and look whether the targets belong to the inputs"
+    );
+    Ok(Finding::new(Level::Failed, "overfit", text, figures))
+}
+
+/// The recipe without dropout, noise, penalties, weight decay, smoothed labels, stops and schedule.
+fn without_regularization(recipe: &Recipe) -> Result<(Recipe, Document)> {
+    let mut plain = recipe.clone();
+    plain.model.layers = plain.model.layers.iter().filter_map(without_dropout).collect();
+    if plain.model.layers.is_empty() {
+        plain.model.layers.clone_from(&recipe.model.layers);
+    }
+    let train = &mut plain.train;
+    (train.regularizer, train.max_norm) = (None, None);
+    train.tying.clear();
+    train.groups.clear();
+    train.stop.clear();
+    (train.schedule, train.retrain) = (Default::default(), Default::default());
+    if let Some(optimizer) = zeroed(&train.optimizer, &["weight_decay"]) {
+        train.optimizer = optimizer;
+    }
+    if let Some(loss) = zeroed(&train.loss, &["label_smoothing"]) {
+        train.loss = loss;
+    }
+    let document = Document::new("the recipe without regularisation", &render(&plain), &[]);
+    let again = Recipe::of(&document, &plain.name).map_err(Failure::from)?;
+    Ok((again, document))
+}
+
+/// A layer with every dropout rate in it 0; nothing if it is there for regularisation alone.
+fn without_dropout(layer: &gradus_nn::AnyLayer) -> Option<gradus_nn::AnyLayer> {
+    let key = layer.key();
+    let alone = key == "dropout" || key == "spatial_dropout" || key == "activity_penalty";
+    if alone {
+        return None;
+    }
+    Some(zeroed(layer, &["rate", "dropout"]).unwrap_or_else(|| layer.clone()))
+}
+
+/// The same settings with these numbers 0, at any depth; nothing if that is not allowed.
+fn zeroed<T: serde::Serialize + serde::de::DeserializeOwned>(settings: &T, keys: &[&str]) -> Option<T> {
+    fn walk(value: &mut Value, keys: &[&str]) {
+        match value {
+            Value::Table(table) => table.iter_mut().for_each(|(key, value)| match value {
+                Value::Float(x) if keys.contains(&key.as_str()) => *x = 0.0,
+                Value::Integer(x) if keys.contains(&key.as_str()) => *x = 0,
+                value => walk(value, keys),
+            }),
+            Value::Array(list) => list.iter_mut().for_each(|value| walk(value, keys)),
+            _ => {}
+        }
+    }
+    let mut value = Value::try_from(settings).ok()?;
+    walk(&mut value, keys);
+    value.try_into().ok()
+}
