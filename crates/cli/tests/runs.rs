@@ -334,3 +334,97 @@ fn what_fails_leaves_nothing_behind() {
     let names: Vec<_> = std::fs::read_dir(&folder.0).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(names.len(), 2, "{names:?}");
 }
+
+/// Stops a run within its retraining, resumes it, and compares it with one that was never stopped.
+#[cfg(unix)]
+#[test]
+fn a_run_is_retrained_on_all_data_and_resumes_there() {
+    let folder = Folder::new("retrain");
+    let train = |run: &str, retrain: &str, epochs: &str| -> Vec<String> {
+        let sets = ["train.stop=[{ up = 1 }]", &format!("train.retrain={retrain}"), &format!("train.epochs={epochs}")];
+        let words = ["train", "digits.toml", "--json", "--quiet", "--run-dir", run];
+        let sets = sets.iter().flat_map(|set| ["--set", set]);
+        words.into_iter().chain(sets).map(str::to_string).collect()
+    };
+    let run = |words: &[String]| folder.run(&words.iter().map(String::as_str).collect::<Vec<_>>());
+    for (how, epochs) in [("from_scratch", "60"), ("continue", "40")] {
+        let lines = succeeded(&run(&train(how, how, epochs)));
+        let events: Vec<serde_json::Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let at = events.iter().position(|event| event["event"] == "retrain").unwrap();
+        assert_eq!((events[at]["how"].as_str(), events[at]["samples"].as_u64()), (Some(how), Some(1437)));
+        let (first, second) = (&events[..at], &events[at + 1..events.len() - 1]);
+        assert!(!second.is_empty() && first.iter().all(|event| event.get("phase").is_none()), "{lines}");
+        assert!(second.iter().all(|event| event["phase"] == "retrain"), "{lines}");
+        let done = events.last().unwrap();
+        assert!(done["test"]["accuracy"].as_f64().unwrap() > 0.9 && done.get("valid").is_none(), "{done}");
+        assert_eq!(done["verdict"]["verdict"], "good fit", "{done}");
+        match how {
+            "from_scratch" => assert_eq!(done["retrain"]["steps"], done["best"]["step"]),
+            _ => assert!(["loss_below", "epochs"].contains(&done["retrain"]["stopped_by"].as_str().unwrap())),
+        }
+        let records = history(&folder.path(how).join("history.jsonl"));
+        let again = records.iter().filter(|record| record["phase"] == "retrain").count();
+        assert!(again > 0 && again < records.len());
+        let tensors =
+            |run: &str, file: &str| gradus_tensor::safetensors::read(&folder.path(run).join(file)).unwrap().tensors;
+        assert!(tensors(how, "early.safetensors") != tensors(how, "best.safetensors"));
+        let page = std::fs::read_to_string(folder.path(how).join("report.html")).unwrap();
+        assert!(page.contains("then retrained") && page.contains("good fit, before it was retrained"));
+
+        // The same again, interrupted at the first record of the second training.
+        let half = format!("{how}-half");
+        let words = train(&half, how, epochs);
+        let mut child = folder.gradus(&words.iter().map(String::as_str).collect::<Vec<_>>());
+        let mut child = child.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        for line in BufReader::new(child.stdout.take().unwrap()).lines() {
+            if line.unwrap().contains("\"phase\":\"retrain\"") {
+                signal(&child, "-INT");
+            }
+        }
+        // A very fast machine is through before the signal comes.
+        let code = child.wait().unwrap().code();
+        assert!(code == Some(130) || code == Some(0), "{code:?}");
+        succeeded(&folder.run(&["train", "--resume", &half, "--quiet"]));
+        assert_eq!(history(&folder.path(&half).join("history.jsonl")), records);
+        for file in ["best.safetensors", "early.safetensors", "last.safetensors", "last.retrain.safetensors"] {
+            assert!(tensors(&half, file) == tensors(how, file), "{how}: {file}");
+        }
+    }
+    // A first training that is prolonged has its second anew.
+    let longer = "train.stop=[{ patience = 40 }]";
+    let output =
+        folder.run(&["train", "--resume", "from_scratch", "--set", longer, "--set", "train.epochs=70", "--quiet"]);
+    succeeded(&output);
+    let records = history(&folder.path("from_scratch").join("history.jsonl"));
+    let last = records.iter().rfind(|record| record["phase"].is_null()).unwrap();
+    assert!(last["epoch"].as_f64().unwrap() > 40.0 && records.last().unwrap()["phase"] == "retrain", "{last}");
+}
+
+#[test]
+fn a_net_that_cannot_learn_fails_its_check() {
+    let folder = Folder::new("check");
+    let check = |sets: &[&str]| {
+        let words: Vec<&str> =
+            ["check", "digits.toml", "--json"].into_iter().chain(sets.iter().flat_map(|set| ["--set", *set])).collect();
+        let output = folder.run(&words);
+        let value: serde_json::Value = serde_json::from_str(&text(&output.stdout)).unwrap();
+        (output.status.code(), value)
+    };
+    let result = |value: &serde_json::Value, what: &str| {
+        let found = value["checks"].as_array().unwrap().iter().find(|check| check["check"] == what).unwrap();
+        found["result"].as_str().unwrap().to_string()
+    };
+    let (code, value) = check(&[]);
+    assert_eq!((code, value["passed"].as_bool()), (Some(0), Some(true)), "{value}");
+    for what in ["data", "splits", "classes", "inputs", "shapes", "start", "memory", "time", "overfit"] {
+        assert!(["ok", "note"].contains(&result(&value, what).as_str()), "{what}: {value}");
+    }
+    // A learning rate that moves nothing; training data that are also test data; raw inputs.
+    let (code, value) = check(&["train.optimizer.sgd.lr=1e-9"]);
+    assert_eq!((code, result(&value, "overfit").as_str()), (Some(5), "failed"), "{value}");
+    let (code, value) = check(&["data.test.embedded=digits"]);
+    assert_eq!((code, result(&value, "splits").as_str()), (Some(5), "failed"), "{value}");
+    let (code, value) = check(&["data.test.embedded=digits", "data.valid.embedded=digits", "data.transforms=[]"]);
+    assert_eq!((code, result(&value, "inputs").as_str()), (Some(5), "warning"), "{value}");
+    assert!(!folder.path("runs").exists());
+}

@@ -9,7 +9,7 @@
 //! * **under-fit**: training error > `underfit` · baseline error, or > `desired` where the recipe says what error is good enough;
 //! * **over-fit**: validation error - training error > `overfit` · baseline error, and more than `standard_errors` standard errors of
 //!   the validation error, so that a few unlucky samples are no over-fit;
-//! * **validation loss rose**: its mean over the last tenth of the looks is more than `rise` above the lowest mean over a tenth before; with
+//! * **validation loss rose**: its median over the last tenth of the looks is more than `rise` above the lowest over a tenth before; with
 //!   a validation accuracy that rose nevertheless the net is **over-confident** (Guo et al. 2017, arXiv:1706.04599): its mistakes become
 //!   fewer, but it is surer and surer of them.
 //!
@@ -286,18 +286,22 @@ impl Evidence {
 }
 
 impl Rise {
-    /// Whether the validation loss ended above its lowest: means over a tenth of the looks each, so that no lucky look counts; by more
-    /// than the share `options.rise`, and by more than `options.standard_errors` standard errors of the last of these means.
+    /// Whether the validation loss ended above its lowest: medians of a tenth of the looks each, so that no lucky look counts; by more
+    /// than the share `options.rise`, and by more than `options.standard_errors` standard errors of the last of these.
     pub fn of(history: &[Record], options: &VerdictOptions) -> Option<Rise> {
         let looks: Vec<(&Record, f64)> =
             history.iter().filter_map(|record| Some((record, record.value("valid/loss")?))).collect();
         let width = (looks.len() / 10).max(1);
-        let mean = |window: &[(&Record, f64)]| window.iter().map(|look| look.1).sum::<f64>() / width as f64;
+        let middle = |window: &[(&Record, f64)]| {
+            let mut losses: Vec<f64> = window.iter().map(|look| look.1).collect();
+            losses.sort_unstable_by(f64::total_cmp);
+            (losses[(width - 1) / 2] + losses[width / 2]) / 2.0
+        };
         let windows: Vec<&[(&Record, f64)]> = looks.windows(width).collect();
         let last = *windows.last()?;
         let apart = windows.len().checked_sub(width)?;
-        let lowest = (0..apart).min_by(|&a, &b| mean(windows[a]).total_cmp(&mean(windows[b])))?;
-        let (then, now) = (mean(windows[lowest]), mean(last));
+        let lowest = (0..apart).min_by(|&a, &b| middle(windows[a]).total_cmp(&middle(windows[b])))?;
+        let (then, now) = (middle(windows[lowest]), middle(last));
         let spread = last.iter().map(|look| (look.1 - now).powi(2)).sum::<f64>() / (width as f64 - 1.0).max(1.0);
         let chance = options.standard_errors * (spread / width as f64).sqrt();
         if looks.len() < 5 || then <= 0.0 || now - then <= chance || now / then - 1.0 <= options.rise {
@@ -310,9 +314,9 @@ impl Rise {
             };
             window.iter().map(|look| of(look.0)).sum::<Option<f64>>().map(|sum| sum / width as f64)
         };
-        let middle = windows[lowest][width / 2].0;
+        let epoch = windows[lowest][width / 2].0.epoch;
         let accuracy = accuracy(windows[lowest]).zip(accuracy(last));
-        Some(Rise { epoch: middle.epoch, share: now / then - 1.0, accuracy })
+        Some(Rise { epoch, share: now / then - 1.0, accuracy })
     }
 }
 
@@ -472,7 +476,7 @@ mod tests {
         let valley = |i: f64| 0.5 + 0.01 * (i - 15.0).abs();
         let rising =
             Evidence { rise: Rise::of(&course(&valley, &|i| 0.9 + 0.001 * i), &options), ..evidence(0.0, Some(0.03)) };
-        // Means of four looks: 0.51 about the 16th, 0.725 at the end.
+        // Medians of four looks: 0.51 about the 16th, 0.725 at the end.
         let rise = rising.rise.clone().unwrap();
         assert!((rise.share - (0.725 / 0.51 - 1.0)).abs() < 1e-9 && (rise.epoch - 16.0).abs() <= 1.0, "{rise:?}");
         let verdict = judge(rising, &options);
@@ -496,6 +500,6 @@ mod tests {
         assert_eq!(in_words(Measure::Rmse, 0.000_123_45), "0.0001234");
         assert_eq!(in_words(Measure::Rmse, 121_350.2), "121350");
         assert_eq!(in_words(Measure::Rmse, 12.345), "12.35");
-        assert_eq!(in_words(Measure::Rmse, 0.0), "0.00");
+        assert_eq!(in_words(Measure::Rmse, 0.0), "0.0");
     }
 }

@@ -3,6 +3,7 @@
 use super::{Finding, Level, counted};
 use crate::materials::Materials;
 use crate::recipe::{Part, Recipe};
+use crate::report::scale::figure;
 use gradus_data::{Dataset, audit};
 use serde_json::json;
 
@@ -31,7 +32,7 @@ fn sizes(parts: &[(&str, &Dataset)]) -> Finding {
     let mut level = Level::Ok;
     if repeated > 0 {
         level = Level::Note;
-        text += &format!("; {} of the training data repeat an earlier one", counted(repeated, "sample"));
+        text += &format!("; in the training data, {} earlier ones", repeat(repeated));
     }
     Finding::new(level, "data", text, json!({ "samples": figures, "repeated": repeated }))
 }
@@ -48,16 +49,25 @@ fn splits(recipe: &Recipe, parts: &[(&str, &Dataset)]) -> Vec<Finding> {
             let other = overlap.inputs - overlap.samples;
             if same_source(recipe, first, second) || whole {
                 let what = if whole { "every sample is in both" } else { "both are read from the same source" };
-                let text = format!(
-                    "{first} and {second} are the same data: {what}; hold a part out, as in {second} = {{ fraction = 0.2 }}"
-                );
-                findings.push(Finding::new(Level::Failed, "splits", text, figures));
+                let mut text = format!("{first} and {second} are the same data: {what}");
+                // Validation and test data may be one: no weight has learnt from them.
+                let level = if *first == "train" { Level::Failed } else { Level::Note };
+                text += &match level {
+                    Level::Failed => format!("; hold a part out, as in {second} = {{ fraction = 0.2 }}"),
+                    _ => "; the best weights are chosen by what they are tested with".to_string(),
+                };
+                findings.push(Finding::new(level, "splits", text, figures));
             } else if overlap.inputs > 0 {
-                let mut text = format!("{} of {} are in {first}, too", overlap.samples, counted(b.len(), second));
-                text = text.replace(&format!("{second}s"), &format!("{second} samples"));
-                if other > 0 {
-                    text += &format!("; {other} more have the same inputs with another target");
-                }
+                let all = b.len();
+                let text = match (overlap.samples, other) {
+                    (0, other) => {
+                        format!("{other} of the {all} {second} samples: same inputs in {first}, with another target")
+                    }
+                    (same, 0) => format!("{same} of the {all} {second} samples: in {first}, too"),
+                    (same, other) => format!(
+                        "{same} of the {all} {second} samples: in {first}, too; {other} more: same inputs there, with another target"
+                    ),
+                };
                 findings.push(Finding::new(Level::Warning, "splits", text, figures));
             }
         }
@@ -99,8 +109,10 @@ fn classes(parts: &[(&str, &Dataset)]) -> Option<Finding> {
         let text = format!("{}; hold out by class, as in {{ fraction = 0.2, stratified = true }}", missing.join(", "));
         return Some(Finding::new(Level::Warning, "classes", text, figures));
     }
-    let (least, most) = (counts.iter().min().copied().unwrap_or(0), counts.iter().max().copied().unwrap_or(0));
-    let text = format!("{} in every part, {least} to {most} training samples each", counted(classes.len(), "class"));
+    let (least, most): (usize, usize) =
+        (counts.iter().min().copied().unwrap_or(0), counts.iter().max().copied().unwrap_or(0));
+    let each = if least == most { most.to_string() } else { format!("{least} to {most}") };
+    let text = format!("{} in every part, {each} training samples each", counted(classes.len(), "class"));
     let uneven = least * 10 < most;
     let level = if uneven { Level::Note } else { Level::Ok };
     Some(Finding::new(level, "classes", text, figures))
@@ -147,10 +159,16 @@ fn features(train: &Dataset) -> Vec<Finding> {
     if findings.is_empty() {
         let low = spreads.iter().map(|spread| spread.least).fold(f32::INFINITY, f32::min);
         let high = spreads.iter().map(|spread| spread.greatest).fold(f32::NEG_INFINITY, f32::max);
-        let text = format!("{} from {low} to {high}, none constant", counted(spreads.len(), "feature"));
+        let (from, to) = (figure(f64::from(low)), figure(f64::from(high)));
+        let text = format!("{} from {from} to {to}, none constant", counted(spreads.len(), "feature"));
         findings.push(Finding::new(Level::Ok, "inputs", text, json!({ "least": low, "greatest": high })));
     }
     findings
+}
+
+/// `1 sample repeats`, `2 samples repeat`
+fn repeat(count: usize) -> String {
+    format!("{} {}", counted(count, "sample"), if count == 1 { "repeats" } else { "repeat" })
 }
 
 /// A few names, and how many more there are.
