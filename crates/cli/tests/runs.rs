@@ -351,7 +351,7 @@ fn a_run_is_retrained_on_all_data_and_resumes_there() {
         let lines = succeeded(&run(&train(how, how, epochs)));
         let events: Vec<serde_json::Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         let at = events.iter().position(|event| event["event"] == "retrain").unwrap();
-        assert_eq!((events[at]["how"].as_str(), events[at]["samples"].as_u64()), (Some(how), Some(1437)));
+        assert_eq!((events[at]["how"].as_str(), events[at]["samples"].as_u64()), (Some(how), Some(1438)));
         let (first, second) = (&events[..at], &events[at + 1..events.len() - 1]);
         assert!(!second.is_empty() && first.iter().all(|event| event.get("phase").is_none()), "{lines}");
         assert!(second.iter().all(|event| event["phase"] == "retrain"), "{lines}");
