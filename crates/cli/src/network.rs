@@ -3,8 +3,9 @@
 use crate::failure::Result;
 use crate::recipe::{Document, Recipe, RecipeError};
 use crate::report::data::LayerRow;
-use gradus_graph::{Graph, GraphError, Model, Op, ShapeError};
+use gradus_graph::{Entry, Graph, GraphError, Model, NodeId, Op, ShapeError};
 use gradus_nn::{AnyLayer, Layer as _, LayerExt};
+use gradus_train::inspect::Watched;
 use std::collections::HashMap;
 
 /// The name of a network's output.
@@ -15,8 +16,17 @@ pub const OUTPUT: &str = "y";
 /// # Errors
 /// A layer that does not fit what comes before it, at its place in the recipe.
 pub fn build(recipe: &Recipe, document: &Document, features: &[usize]) -> Result<Model> {
+    Ok(build_watched(recipe, document, features)?.0)
+}
+
+/// The recipe's network, and its layers to look at: those that compute something, an activation together with the layer before it.
+///
+/// # Errors
+/// As [`build`].
+pub fn build_watched(recipe: &Recipe, document: &Document, features: &[usize]) -> Result<(Model, Vec<Watched>)> {
     let graph = Graph::new();
     let mut y = graph.input("x", features);
+    let mut outputs = vec![];
     for (i, layer) in recipe.model.layers.iter().enumerate() {
         let before = y.shape();
         y = y.layer(layer.clone());
@@ -29,8 +39,56 @@ pub fn build(recipe: &Recipe, document: &Document, features: &[usize]) -> Result
             };
             return Err(RecipeError::setting(document, &path, &error).into());
         }
+        outputs.push(y.id());
     }
-    Ok(graph.model(&[(OUTPUT, &y)])?)
+    let model = graph.model(&[(OUTPUT, &y)])?;
+    let watched = watched(recipe, &model, &outputs);
+    Ok((model, watched))
+}
+
+/// Names of the layers' scopes: `dense`, `dense_1`, …
+fn scopes(recipe: &Recipe) -> impl Iterator<Item = (String, &AnyLayer)> {
+    let mut names: HashMap<&str, usize> = HashMap::new();
+    recipe.model.layers.iter().map(move |layer| {
+        let count = names.entry(layer.key()).or_insert(0);
+        let scope = if *count == 0 { layer.key().to_string() } else { format!("{}_{count}", layer.key()) };
+        *count += 1;
+        (scope, layer)
+    })
+}
+
+fn watched(recipe: &Recipe, model: &Model, outputs: &[NodeId]) -> Vec<Watched> {
+    const NONE: &str = "identity";
+    let mut watched: Vec<Watched> = vec![];
+    for ((name, layer), &output) in scopes(recipe).zip(outputs) {
+        let passes = |key: &str| key == "flatten" || key.contains("dropout");
+        match layer {
+            AnyLayer::Activation(activation) => match watched.last_mut().filter(|last| last.activation == NONE) {
+                Some(last) => {
+                    last.activation = activation.0.key().into();
+                    last.before = Some(std::mem::replace(&mut last.output, output));
+                }
+                None => watched.push(Watched { name, activation: activation.0.key().into(), output, before: None }),
+            },
+            AnyLayer::Dense(dense) => {
+                let activation = dense.activation.key().to_string();
+                let before = (activation != NONE).then(|| affine(model, &name)).flatten();
+                watched.push(Watched { name, activation, output, before });
+            }
+            layer if passes(layer.key()) => {}
+            _ => watched.push(Watched { name, activation: NONE.into(), output, before: None }),
+        }
+    }
+    watched
+}
+
+/// A dense layer's `x·W + b`: the last sum with a bias in its scope, else the last product.
+fn affine(model: &Model, scope: &str) -> Option<NodeId> {
+    let nodes = model.nodes();
+    let is_variable = |id: &NodeId| matches!(nodes[*id].op, Op::Variable(_));
+    let last = |wanted: &dyn Fn(&Entry) -> bool| nodes.iter().rposition(|node| *node.path == *scope && wanted(node));
+    last(&|node| matches!(node.op, Op::Add(_)) && node.inputs.iter().any(is_variable))
+        .or_else(|| last(&|node| matches!(node.op, Op::MatMul(_))))
 }
 
 /// One row for each layer: name, kind, output shape, parameters, operations.
@@ -39,13 +97,9 @@ pub fn build(recipe: &Recipe, document: &Document, features: &[usize]) -> Result
 /// elementwise function or a reduction's input, five for each element of a softmax; moving and copying are free.
 pub fn layer_rows(recipe: &Recipe, model: &Model) -> Vec<LayerRow> {
     let needed = needed(model);
-    let mut names: HashMap<&str, usize> = HashMap::new();
     let mut output = model.inputs().first().map(|input| input.shape.to_string()).unwrap_or_default();
     let mut rows = vec![];
-    for layer in &recipe.model.layers {
-        let count = names.entry(layer.key()).or_insert(0);
-        let scope = if *count == 0 { layer.key().to_string() } else { format!("{}_{count}", layer.key()) };
-        *count += 1;
+    for (scope, layer) in scopes(recipe) {
         let inside = |path: &str| path == scope || path.strip_prefix(&scope).is_some_and(|rest| rest.starts_with('/'));
         let parameters =
             model.variables().iter().filter(|v| v.role.trainable() && inside(&v.path)).map(|v| v.len() as u64);

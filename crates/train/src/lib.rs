@@ -14,6 +14,8 @@
 //! | [`WeightSummary`] | how large the weights are: sums, small values, norms of each layer |
 //! | [`GradientCheck`] | compiled gradients against central differences |
 //! | [`inspect`] | activations, gradients and updates of each layer, with a verdict |
+//! | [`LrFind`] | which learning rates a network learns at |
+//! | [`Surface`] | optimisers on surfaces of two parameters |
 //! | [`TrainError`] | everything that can go wrong here |
 //!
 //! # The loop, to copy
@@ -63,6 +65,7 @@ mod gradient_check;
 mod history;
 pub mod inspect;
 mod interrupt;
+mod lr_find;
 mod model_file;
 mod number;
 mod objective;
@@ -72,6 +75,7 @@ mod run;
 pub mod sanity;
 mod seal;
 pub mod stops;
+mod surface;
 mod trainer;
 pub mod verdict;
 mod weights;
@@ -83,6 +87,7 @@ pub use evaluate::Evaluation;
 pub use gradient_check::{GradientCheck, GradientCheckOptions, ParameterCheck};
 pub use history::{Phase, Record, Scores, write_history};
 pub use interrupt::{Interrupt, Signal};
+pub use lr_find::{LrFind, LrFindOptions, LrPoint, LrVerdict};
 pub use model_file::ModelFile;
 pub use predict::Predictor;
 pub use retrain::{Retrain, retrain_file};
@@ -91,5 +96,6 @@ pub use stops::{
     AnyStop, Epochs, GeneralizationLoss, LossBelow, LossChange, Minutes, Patience, ProgressQuotient, Steps, Stop, Up,
     Worsening,
 };
+pub use surface::Surface;
 pub use trainer::{Keep, Outcome, Trainer, TrainingData};
 pub use weights::{LayerWeights, WeightSummary};

@@ -39,7 +39,7 @@ fn network(hidden: &[usize], activation: &str, init: impl Into<AnyInit>) -> (Mod
 
 fn look(hidden: &[usize], activation: &str, init: impl Into<AnyInit>, steps: u64) -> Inspection {
     let (model, layers) = network(hidden, activation, init);
-    let options = InspectOptions { steps, at: vec![0.0, 1.0], samples: 400 };
+    let options = InspectOptions { steps, at: vec![0.0, 1.0], samples: 400, ..Default::default() };
     Trainer::new(&model)
         .loss("y", CrossEntropy::default())
         .optimizer(Sgd { lr: 0.5, ..Sgd::default() })
@@ -155,7 +155,7 @@ fn updates_are_those_of_the_next_step() {
     let trainer =
         || Trainer::new(&model).loss("y", CrossEntropy::default()).optimizer(Sgd { lr: 0.1, ..Sgd::default() }).seed(5);
     let data = digits();
-    let options = InspectOptions { steps: 7, at: vec![1.0, 0.0], samples: 100 };
+    let options = InspectOptions { steps: 7, at: vec![1.0, 0.0], samples: 100, ..Default::default() };
     let seen = trainer().inspect(&data, &layers, &options).unwrap();
     assert_eq!(seen.snapshots.iter().map(|s| s.step).collect::<Vec<_>>(), [Some(0), Some(7)]);
     let after = |steps: u64| trainer().fit(&data, None, gradus_train::Steps(steps)).unwrap().last;

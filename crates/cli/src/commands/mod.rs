@@ -2,19 +2,23 @@
 
 pub mod check;
 pub mod compare;
+pub mod contour;
 pub mod data;
 pub mod describe;
 pub mod evaluate;
 pub mod explain;
 pub mod gradcheck;
+pub mod inspect;
+pub mod lr_find;
 pub mod predict;
 pub mod render;
+pub mod schedule;
 pub mod train;
 
-use crate::failure::Result;
+use crate::failure::{Failure, Result};
 use crate::recipe::{Document, Recipe};
 use clap::{Args, Parser, Subcommand};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Describe a network and its data in one short recipe; train it, judge it, use it.
 #[derive(Parser, Debug)]
@@ -37,6 +41,10 @@ enum Command {
     Render(render::Render),
     Gradcheck(gradcheck::Gradcheck),
     Compare(compare::Compare),
+    Inspect(inspect::Inspect),
+    Contour(contour::Contour),
+    Schedule(schedule::Schedule),
+    LrFind(lr_find::LrFind),
     Data(data::Data),
     Explain(explain::Explain),
 }
@@ -80,10 +88,35 @@ impl Gradus {
             Command::Render(command) => command.run(),
             Command::Gradcheck(command) => command.run(),
             Command::Compare(command) => command.run(),
+            Command::Inspect(command) => command.run(),
+            Command::Contour(command) => command.run(),
+            Command::Schedule(command) => command.run(),
+            Command::LrFind(command) => command.run(),
             Command::Data(command) => command.run(),
             Command::Explain(command) => command.run(),
         }
     }
+}
+
+/// Writes a text file, all or nothing. `option` is what names it on the command line.
+pub(crate) fn write_text(path: &Path, text: &str, option: &str) -> Result<()> {
+    gradus_tensor::write_atomic(path, |out| std::io::Write::write_all(out, text.as_bytes()))
+        .map_err(|e| Failure::files(format!("cannot write {}: {e}", path.display()), format!("give another {option}")))
+}
+
+/// Columns, these to the left and the others to the right.
+pub(crate) fn aligned<const N: usize>(rows: &[[String; N]], left: &[usize]) -> String {
+    let width = |c: usize| rows.iter().map(|row| row[c].chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..N).map(width).collect();
+    let mut text = String::new();
+    for row in rows {
+        let mut line = String::new();
+        for (c, (cell, &width)) in row.iter().zip(&widths).enumerate() {
+            line += &if left.contains(&c) { format!("{cell:<width$}  ") } else { format!("{cell:>width$}  ") };
+        }
+        text += &format!("  {}\n", line.trim_end());
+    }
+    text
 }
 
 /// Log lines go to standard error: warnings, or what `GRADUS_LOG` asks for.

@@ -11,15 +11,21 @@
 //! | [`confusion`] | confusion matrix, scores per class, most frequent mix-ups |
 //! | [`regression`] | predicted against true values, residuals, the fitted curve over the data |
 //! | [`regions`] | decision regions of a classifier of two features |
+//! | [`mod@chart`] | lines as a picture of its own |
+//! | [`mod@inspect`] | layers in small pictures |
+//! | [`mod@contour`] | paths over a surface |
 //! | [`tables`] | figures, layers, settings, environment |
 //! | [`scale`], [`svg`] | the chart toolkit: scales, ticks, numbers in words; shapes, axes, lines, dots |
 //! | [`comparison`] | recipes side by side: a page and a text of their own |
 //! | [`terminal`] | summary and per-class tables in plain text, sparklines |
 
+pub mod chart;
 pub mod comparison;
 pub mod confusion;
+pub mod contour;
 pub mod curves;
 pub mod data;
+pub mod inspect;
 pub mod page;
 pub mod regions;
 pub mod regression;

@@ -6,7 +6,8 @@ use super::data::{Evaluation, Picture, ReportData};
 use super::svg::escape;
 use super::{confusion, curves, regions, regression, tables};
 
-const STYLE: &str = include_str!("style.css");
+/// The colours and shapes of all pictures.
+pub const STYLE: &str = include_str!("style.css");
 
 /// The mark of Gradus: three steps.
 const MARK: &str = "<svg class=\"logo\" viewBox=\"0 0 24 24\" role=\"img\" aria-label=\"Gradus\">\
@@ -71,7 +72,8 @@ fn evaluation(data: &ReportData) -> (String, String) {
     ("Predictions".into(), content)
 }
 
-fn section(title: &str, content: &str) -> String {
+/// A section with its heading; nothing where it is empty.
+pub fn section(title: &str, content: &str) -> String {
     if content.is_empty() {
         return String::new();
     }

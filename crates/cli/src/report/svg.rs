@@ -136,6 +136,15 @@ impl Svg {
         self.body
     }
 
+    /// The drawing as a file of its own, with the page's colours and a background.
+    pub fn finish_file(self, style: &str) -> String {
+        let (open, rest) = self.body.split_once('>').unwrap_or((&self.body, ""));
+        format!(
+            "{open} xmlns=\"http://www.w3.org/2000/svg\" font-family=\"system-ui, 'Liberation Sans', 'DejaVu Sans', sans-serif\">\n\
+             <style>\n{style}svg {{ background: var(--card); }}\n</style>{rest}</svg>\n"
+        )
+    }
+
     fn close(&mut self, tag: &str, hover: &str) {
         if hover.is_empty() {
             self.body.push_str("/>\n");

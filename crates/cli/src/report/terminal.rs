@@ -6,7 +6,7 @@ use gradus_metrics::ConfusionMatrix;
 
 use super::confusion::shorten;
 use super::data::{Curve, ReportData};
-use super::scale::{bounds, count, duration, epoch};
+use super::scale::{Scale, bounds, count, duration, epoch, figure};
 use super::tables::{metric_in_words, metric_title, metric_value, stop_words};
 
 /// Narrower terminals get this much.
@@ -126,6 +126,69 @@ pub fn sparkline(values: &[f64], width: usize) -> String {
             mean => COLUMNS[(((mean - low) / (high - low)) * 7.0).round() as usize],
         })
         .collect()
+}
+
+/// Shares as little columns, `█` the largest, a blank for none.
+///
+/// ```
+/// use gradus_cli::report::terminal::bars;
+/// assert_eq!(bars(&[0.0, 0.01, 0.4, 0.8]), " ▁▄█");
+/// ```
+pub fn bars(shares: &[f64]) -> String {
+    const COLUMNS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+    let largest = shares.iter().fold(0.0, |largest: f64, &share| largest.max(share));
+    let column = |share: f64| match share > 0.0 && largest.is_finite() {
+        true => COLUMNS[((share / largest * 8.0).ceil() as usize).clamp(1, 8) - 1],
+        false => ' ',
+    };
+    shares.iter().map(|&share| column(share)).collect()
+}
+
+/// A line through points, drawn with dots of braille in `width` by `height` characters, with the ends of both axes.
+///
+/// Points outside the vertical scale are left out; `x` and `y` say which values go from edge to edge.
+pub fn plot(points: &[[f64; 2]], x: Scale, y: Scale, width: usize, height: usize) -> String {
+    let (columns, rows) = (width.max(8) * 2, height.max(2) * 4);
+    let x = Scale { start: 0.0, end: (columns - 1) as f64, ..x };
+    let y = Scale { start: (rows - 1) as f64, end: 0.0, ..y };
+    let mut dots = vec![vec![false; columns]; rows];
+    let shown = |[_, value]: &[f64; 2]| value.is_finite() && (y.low..=y.high).contains(value);
+    let place = |[a, b]: [f64; 2]| [x.at(a), y.at(b)];
+    for pair in points.windows(2).filter(|pair| pair.iter().all(shown)) {
+        let ([x0, y0], [x1, y1]) = (place(pair[0]), place(pair[1]));
+        let pieces = ((x1 - x0).abs().max((y1 - y0).abs()).ceil() as usize).max(1);
+        for i in 0..=pieces {
+            let t = i as f64 / pieces as f64;
+            let (column, row) = (x0 + t * (x1 - x0), y0 + t * (y1 - y0));
+            dots[row.round() as usize][column.round() as usize] = true;
+        }
+    }
+    // Bits of the eight dots of a character, by row and column.
+    const BITS: [[u32; 2]; 4] = [[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]];
+    let (top, bottom) = (figure(y.high), figure(y.low));
+    let margin = top.chars().count().max(bottom.chars().count());
+    let mut text = String::new();
+    for row in 0..height.max(2) {
+        let label = if row == 0 {
+            &top
+        } else if row + 1 == height.max(2) {
+            &bottom
+        } else {
+            ""
+        };
+        text += &format!("  {label:>margin$} │");
+        let character = |column: usize| {
+            let lit = (0..8).filter(|i| dots[row * 4 + i / 2][column * 2 + i % 2]);
+            let bits = lit.fold(0x2800, |bits, i| bits | BITS[i / 2][i % 2]);
+            char::from_u32(bits).filter(|_| bits != 0x2800).unwrap_or(' ')
+        };
+        text += &(0..columns / 2).map(character).collect::<String>();
+        text = text.trim_end().to_string() + "\n";
+    }
+    let (first, last) = (figure(x.low), figure(x.high));
+    text += &format!("  {:>margin$} └{}\n", "", "─".repeat(columns / 2));
+    let gap = (columns / 2).saturating_sub(first.chars().count() + last.chars().count());
+    text + &format!("  {:>margin$}  {first}{}{last}\n", "", " ".repeat(gap))
 }
 
 /// Aligned columns, the first to the left and shortened where the line would be too long.

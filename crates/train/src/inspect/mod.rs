@@ -27,6 +27,7 @@ use gradus_data::loader::{Loader, LoaderMode, LoaderOptions};
 use gradus_graph::{Engine, Mode, Model, Node, NodeId, Request, Role, RunError, State};
 use gradus_kernels::Pool;
 use gradus_metrics::Metric;
+use gradus_nn::step::Time;
 use gradus_tensor::Rng;
 use serde::Serialize;
 use std::sync::Arc;
@@ -62,11 +63,13 @@ pub struct InspectOptions {
     pub at: Vec<f64>,
     /// Samples of the probe, drawn from the training data.
     pub samples: usize,
+    /// The steps of the whole run, which a schedule of the learning rate may go by; `steps` where nothing is given.
+    pub run: Option<u64>,
 }
 
 impl Default for InspectOptions {
     fn default() -> InspectOptions {
-        InspectOptions { steps: 1000, at: vec![0.0, 0.1, 0.5, 1.0], samples: 512 }
+        InspectOptions { steps: 1000, at: vec![0.0, 0.1, 0.5, 1.0], samples: 512, run: None }
     }
 }
 
@@ -202,7 +205,7 @@ impl Trainer<'_> {
             let expected = "shares from 0 to 1".to_string();
             return Err(TrainError::Option { option: "at", received: bad.to_string(), expected });
         }
-        let mut probe = Probe::new(self, data, layers, options.samples)?;
+        let mut probe = Probe::new(self, data, layers, options.samples, options.run.unwrap_or(options.steps))?;
         let mut state = probe.state(self.seed);
         if let Some(initial) = &self.initial {
             state.copy_from(initial);
@@ -240,7 +243,7 @@ impl Trainer<'_> {
         states: &[(&str, &State<f32>)],
         samples: usize,
     ) -> Result<Inspection> {
-        let mut probe = Probe::new(self, data, layers, samples)?;
+        let mut probe = Probe::new(self, data, layers, samples, 1)?;
         let mut snapshots = vec![];
         for (label, weights) in states {
             let mut state = probe.state(self.seed);
@@ -275,14 +278,24 @@ struct Probe<'a> {
 }
 
 impl<'a> Probe<'a> {
-    fn new(trainer: &Trainer<'_>, data: &Dataset, layers: &'a [Watched], samples: usize) -> Result<Probe<'a>> {
+    fn new(
+        trainer: &Trainer<'_>,
+        data: &Dataset,
+        layers: &'a [Watched],
+        samples: usize,
+        run: u64,
+    ) -> Result<Probe<'a>> {
         if samples < 2 {
             let expected = "at least 2".to_string();
             return Err(TrainError::Option { option: "samples", received: samples.to_string(), expected });
         }
         gradus_data::check::check_training(data, trainer.batch_size)?;
         let objective = &trainer.objective;
-        let step = objective.step(data, None)?;
+        let options = LoaderOptions { mode: LoaderMode::Inline, ..loader_options(trainer) };
+        let loader = Loader::new(Arc::new(data.clone()), options)?;
+        let steps_per_epoch = loader.steps_per_epoch() as u64;
+        let time = Time { per: objective.per, steps_per_epoch, total_steps: Some(run.max(1)) };
+        let step = objective.step(data, Some(time))?;
         objective.check(&step, data, "training")?;
         let model = extended(&step, layers)?;
 
@@ -319,14 +332,14 @@ impl<'a> Probe<'a> {
         for (&row, y) in rows.iter().zip(targets.chunks_exact_mut(answers.max(1))) {
             data.target().write_row(row, y);
         }
-        let options = LoaderOptions { mode: LoaderMode::Inline, ..loader_options(trainer) };
-        let parameters = objective.model.variables().iter().filter(|v| v.role.trainable());
+        let trained = |path: &str| step.output_shape(&format!("gradient/{path}")).is_some();
+        let parameters = objective.model.variables().iter().filter(|v| trained(&v.path));
         Ok(Probe {
             layers,
             parameters: parameters.map(|v| (v.path.clone(), v.role == Role::Weight)).collect(),
             trains,
             looks,
-            loader: Loader::new(Arc::new(data.clone()), options)?,
+            loader,
             is_target: Objective::is_target(&step),
             step,
             model,
@@ -404,23 +417,36 @@ impl<'a> Probe<'a> {
         Ok(self.parameters.iter().filter_map(update).collect())
     }
 
-    /// Draws all histograms: layers of one activation share a range, and so do all gradients.
-    fn finish(self, mut snapshots: Vec<Snapshot>, diverged: Option<u64>) -> Inspection {
-        let gradients = values::range(snapshots.iter().flat_map(|s| &s.layers).map(|l| &l.gradient), true);
-        let mut kinds: Vec<&str> = self.layers.iter().map(|l| l.activation.as_str()).collect();
+    fn finish(self, snapshots: Vec<Snapshot>, diverged: Option<u64>) -> Inspection {
+        let (samples, steps_per_epoch) = (self.samples, self.loader.steps_per_epoch() as u64);
+        let mut inspection = Inspection { samples, steps_per_epoch, snapshots, diverged };
+        Inspection::share_axes(&mut [&mut inspection]);
+        inspection
+    }
+}
+
+impl Inspection {
+    /// Draws all histograms anew over common ranges: one for the layers of each activation function, one for all gradients. What an
+    /// inspection gives is drawn so by itself; this puts several side by side.
+    pub fn share_axes(all: &mut [&mut Inspection]) {
+        fn layers<'i>(all: &'i [&mut Inspection]) -> impl Iterator<Item = &'i LayerSnapshot> {
+            all.iter().flat_map(|one| &one.snapshots).flat_map(|s| &s.layers)
+        }
+        let gradients = values::range(layers(all).map(|l| &l.gradient), true);
+        let mut kinds: Vec<String> = layers(all).map(|l| l.activation.clone()).collect();
         kinds.sort_unstable();
         kinds.dedup();
         for kind in kinds {
-            let of_kind = || snapshots.iter().flat_map(|s| &s.layers).filter(|l| l.activation == kind);
-            let range = natural_range(kind).unwrap_or_else(|| values::range(of_kind().map(|l| &l.output), false));
+            let of_kind = || layers(all).filter(|l| l.activation == kind);
+            let range = natural_range(&kind).unwrap_or_else(|| values::range(of_kind().map(|l| &l.output), false));
             let before = values::range(of_kind().filter_map(|l| l.before.as_ref()), false);
-            for layer in snapshots.iter_mut().flat_map(|s| &mut s.layers).filter(|l| l.activation == kind) {
+            let snapshots = all.iter_mut().flat_map(|one| &mut one.snapshots);
+            for layer in snapshots.flat_map(|s| &mut s.layers).filter(|l| l.activation == kind) {
                 layer.output.draw(range, false);
                 layer.before.iter_mut().for_each(|values| values.draw(before, false));
                 layer.gradient.draw(gradients, true);
             }
         }
-        Inspection { samples: self.samples, steps_per_epoch: self.loader.steps_per_epoch() as u64, snapshots, diverged }
     }
 }
 

@@ -72,7 +72,7 @@ impl Values {
         points.map(move |x| if log { x.abs().log10() } else { x })
     }
 
-    /// Makes the histogram over a range and forgets the numbers.
+    /// Makes the histogram over a range.
     pub(crate) fn draw(&mut self, [low, high]: [f64; 2], log: bool) {
         let mut shares = vec![0.0; BINS];
         let each = 1.0 / self.thinned.len().max(1) as f64;
@@ -80,7 +80,6 @@ impl Values {
         for x in self.points(log).filter(|x| (low..=high).contains(x)) {
             shares[(((x - low) / width) as usize).min(BINS - 1)] += each;
         }
-        self.thinned = vec![];
         self.histogram = Histogram { low, high, log, shares };
     }
 }
@@ -94,7 +93,7 @@ pub(crate) fn range<'v>(values: impl Iterator<Item = &'v Values>, log: bool) -> 
     points.sort_unstable_by(f64::total_cmp);
     let at = |share: f64| points[((points.len() - 1) as f64 * share).round() as usize];
     let [low, high] =
-        if log { [at(0.005).floor(), at(0.995).ceil()] } else { [at(0.005).min(0.0), at(0.995).max(0.0)] };
+        if log { [at(0.005).floor() + 0.0, at(0.995).ceil() + 0.0] } else { [at(0.005).min(0.0), at(0.995).max(0.0)] };
     if low < high { [low, high] } else { [low - 1.0, high + 1.0] }
 }
 
@@ -118,7 +117,7 @@ mod tests {
         let mut many: Vec<f32> = (1..=1000).map(|i| i as f32 / 1000.0).collect();
         many.push(1e9);
         let values = Values::new(&many, 1, 1.0);
-        assert_eq!(range([&values].into_iter(), false), [0.0, 0.996]);
+        assert_eq!(range([&values].into_iter(), false), [0.0, f64::from(0.996f32)]);
         assert_eq!(range([&values].into_iter(), true), [-3.0, 0.0]);
         assert_eq!(range([&Values::new(&[0.0], 1, 1.0)].into_iter(), true), [-1.0, 1.0]);
     }

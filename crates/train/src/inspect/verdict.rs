@@ -198,36 +198,46 @@ impl fmt::Display for Finding {
                 )
             }
             Finding::Vanishing { ratio, per_layer } => {
-                write!(f, "at the first layer {} of what they are at the last, ×{per_layer:.2} a layer", number(*ratio))
+                write!(
+                    f,
+                    "at the first layer {} of what they are at the last, ×{per_layer:.2} a layer",
+                    in_short(*ratio)
+                )
             }
             Finding::Exploding { ratio, per_layer } => {
                 write!(
                     f,
                     "at the first layer {} times what they are at the last, ×{per_layer:.2} a layer",
-                    number(*ratio)
+                    in_short(*ratio)
                 )
             }
             Finding::GradientsKept { ratio } => {
-                write!(f, "at the first layer {} of what they are at the last", number(*ratio))
+                write!(f, "at the first layer {} of what they are at the last", in_short(*ratio))
             }
             Finding::BothEnds { layers, share } | Finding::Saturated { layers, share } => {
                 write!(f, "up to {:.0} % of the values, in {}", 100.0 * share, some(layers))
             }
             Finding::Collapsing { ratio, per_layer } | Finding::Growing { ratio, per_layer } => {
-                write!(f, "the last hidden layer has {} of the first's spread, ×{per_layer:.2} a layer", number(*ratio))
+                write!(
+                    f,
+                    "the last hidden layer has {} of the first's spread, ×{per_layer:.2} a layer",
+                    in_short(*ratio)
+                )
             }
-            Finding::SpreadKept { ratio } => write!(f, "the last hidden layer has {} of the first's", number(*ratio)),
+            Finding::SpreadKept { ratio } => write!(f, "the last hidden layer has {} of the first's", in_short(*ratio)),
             Finding::Dead { layer, units, of } => write!(f, "{units} of {of} in {layer} give 0 for every sample"),
             Finding::Still { path, ratio } | Finding::Wild { path, ratio } => {
-                write!(f, "a step changes {path} by {} of its norm", number(*ratio))
+                write!(f, "a step changes {path} by {} of its norm", in_short(*ratio))
             }
         }
     }
 }
 
 /// Two digits: `0.0012`, `3.1e-7`.
-fn number(x: f64) -> String {
-    match x.abs() {
+pub fn in_short(x: f64) -> String {
+    // Rounded first: 0.9999 has the digits of 1.0.
+    let rounded: f64 = format!("{x:.1e}").parse().unwrap_or(x);
+    match rounded.abs() {
         0.0 => "0".into(),
         a if (1e-3..1e4).contains(&a) => {
             let digits = (1 - a.log10().floor() as i32).clamp(0, 4) as usize;
@@ -261,10 +271,12 @@ impl Snapshot {
         if alike {
             found.push(Finding::Symmetric { layers: names(symmetric) });
         }
-        found.extend(self.gradients());
-        found.extend(spread(hidden).filter(|_| !alike));
+        // Where nothing comes back because all units are alike, that is said already.
+        found.extend(self.gradients().filter(|_| !alike || self.gradient_ratio() > Some(0.0)));
         let saturated: Vec<&LayerSnapshot> =
             hidden.iter().filter(|l| l.saturated_low + l.saturated_high >= SATURATED).collect();
+        // The spread of saturated values says nothing.
+        found.extend(spread(hidden).filter(|_| !alike && saturated.is_empty()));
         if !saturated.is_empty() {
             let share = saturated.iter().fold(0.0, |most: f64, l| most.max(l.saturated_low + l.saturated_high));
             let both = saturated.iter().any(|l| l.saturated_low.min(l.saturated_high) >= EITHER_END);
@@ -279,7 +291,7 @@ impl Snapshot {
         let ratios = || self.updates.iter().filter(|u| u.weight).filter_map(|u| Some((u.path.clone(), u.ratio?)));
         let lowest = ratios().min_by(|a, b| a.1.total_cmp(&b.1)).filter(|(_, ratio)| *ratio < STILL);
         found.extend(lowest.map(|(path, ratio)| Finding::Still { path, ratio }));
-        let highest = ratios().max_by(|a, b| a.1.total_cmp(&b.1)).filter(|(_, ratio)| *ratio > WILD);
+        let highest = ratios().max_by(|a, b| a.1.total_cmp(&b.1)).filter(|(_, ratio)| *ratio > WILD && !alike);
         found.extend(highest.map(|(path, ratio)| Finding::Wild { path, ratio }));
         found.sort_by_key(|finding| std::cmp::Reverse(finding.level() as u8));
         found
@@ -325,4 +337,15 @@ fn spread(hidden: &[LayerSnapshot]) -> impl Iterator<Item = Finding> + use<> {
         }
     });
     finding.into_iter()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::in_short;
+
+    #[test]
+    fn two_digits() {
+        let shown = [0.0, 0.99999, 0.85, 1236.0, 0.00123, 3.14e-7, 99_999.0, -0.5].map(in_short);
+        assert_eq!(shown, ["0", "1.0", "0.85", "1236", "0.0012", "3.1e-7", "1.0e5", "-0.50"]);
+    }
 }

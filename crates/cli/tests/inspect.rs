@@ -1,0 +1,119 @@
+//! The course's table of initialisation × activation × depth, by its recipes; runs looked into; pages that browsers can read.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Folder {
+        let path = std::env::temp_dir().join(format!("gradus-{name}-{}", std::process::id()));
+        std::fs::remove_dir_all(&path).ok();
+        std::fs::create_dir_all(&path).unwrap();
+        Folder(path)
+    }
+
+    fn run(&self, words: &[&str]) -> Output {
+        let output = Command::new(env!("CARGO_BIN_EXE_gradus")).args(words).current_dir(&self.0).output().unwrap();
+        assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
+        output
+    }
+
+    fn json(&self, words: &[&str]) -> Vec<serde_json::Value> {
+        let text = String::from_utf8(self.run(words).stdout).unwrap();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    fn page(&self, name: &str) -> String {
+        let text = std::fs::read_to_string(self.0.join(name)).unwrap();
+        let options = roxmltree::ParsingOptions { allow_dtd: true, ..Default::default() };
+        roxmltree::Document::parse_with_options(&text, options).unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert!(!text.contains("NaN") && !text.contains("inf\""), "{name}");
+        text
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        std::fs::remove_dir_all(&self.0).ok();
+    }
+}
+
+fn recipes() -> Vec<String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../recipes/course/initialisation");
+    let mut list: Vec<String> =
+        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path().display().to_string()).collect();
+    list.sort();
+    list
+}
+
+fn findings(snapshot: &serde_json::Value) -> Vec<&str> {
+    snapshot["findings"].as_array().unwrap().iter().map(|finding| finding["finding"].as_str().unwrap()).collect()
+}
+
+#[test]
+fn each_row_of_the_table_shows_what_it_should() {
+    let folder = Folder::new("table");
+    let recipes = recipes();
+    let mut words = vec!["inspect", "--json", "--out", "table.html", "--at", "0,1"];
+    words.extend(recipes.iter().map(String::as_str));
+    let seen = folder.json(&words);
+    assert_eq!(seen.len(), 7);
+    let [one, zero, random, sigmoid, tanh, xavier, msra] = &seen[..] else { panic!() };
+    let start = |row: &serde_json::Value| findings(&row["snapshots"][0]).join(" ");
+    let after = |row: &serde_json::Value| row["snapshots"][1]["accuracy"].as_f64().unwrap();
+    assert!(
+        after(one) > 0.9 && after(random) > 0.85 && after(zero) < 0.3,
+        "{} {} {}",
+        after(one),
+        after(random),
+        after(zero)
+    );
+    assert!(start(zero).contains("symmetric") && findings(&zero["snapshots"][1]).contains(&"symmetric"));
+    assert!(!start(one).contains("symmetric") && !start(random).contains("symmetric"));
+    assert!(start(sigmoid).contains("both_ends"), "{}", start(sigmoid));
+    assert!(start(tanh).contains("spread_kept"), "{}", start(tanh));
+    assert!(start(xavier).contains("collapsing"), "{}", start(xavier));
+    assert!(start(msra).contains("spread_kept"), "{}", start(msra));
+    let page = folder.page("table.html");
+    for name in ["1-one-layer-zero", "7-deep-relu-msra"] {
+        assert!(page.contains(name));
+    }
+}
+
+#[test]
+fn recipes_and_runs_are_looked_into() {
+    let folder = Folder::new("look");
+    let recipe = "[data]\ntrain = { embedded = \"digits\" }\nvalid = { fraction = 0.2 }\ntransforms = [{ min_max = {} }]\n\
+        [model]\nlayers = [\"flatten\", { dropout = { rate = 0.1 } }, { dense = { units = 24, activation = \"relu\" } }, \
+        { dense = { units = 12 } }, { activation = \"tanh\" }, { dense = { units = 10 } }]\n\
+        [train]\nepochs = 2\nloss = { cross_entropy = {} }\noptimizer = { adam = {} }\n";
+    std::fs::write(folder.0.join("net.toml"), recipe).unwrap();
+    let seen =
+        &folder.json(&["inspect", "net.toml", "--json", "--epochs", "0.5", "--at", "0,1", "--samples", "100"])[0];
+    assert!(!folder.0.join("inspect.html").exists(), "no page was asked for");
+    let [start, end] = &seen["snapshots"].as_array().unwrap()[..] else { panic!("{seen}") };
+    assert_eq!(
+        (seen["samples"].as_u64(), start["step"].as_u64(), end["step"].as_u64()),
+        (Some(100), Some(0), Some(23))
+    );
+    // An activation belongs to the layer before it; dropout and flatten compute nothing of their own.
+    let layers: Vec<(&str, &str)> = start["layers"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|layer| (layer["name"].as_str().unwrap(), layer["activation"].as_str().unwrap()))
+        .collect();
+    assert_eq!(layers, [("dense", "relu"), ("dense_1", "tanh"), ("dense_2", "identity")]);
+    assert!(start["layers"][0]["before"]["low"].as_f64().unwrap() < 0.0, "before the rectifier");
+    assert!(start["layers"][1]["before"]["sd"].as_f64() > start["layers"][1]["output"]["sd"].as_f64());
+    assert!(end["loss"].as_f64() < start["loss"].as_f64());
+    assert_eq!(end["updates"].as_array().unwrap().len(), 6);
+
+    folder.run(&["train", "net.toml", "--quiet", "--run-dir", "run"]);
+    let text = String::from_utf8(folder.run(&["inspect", "run"]).stdout).unwrap();
+    assert!(text.contains("first weights: loss 2.") && text.contains("best weights: loss 0."), "{text}");
+    assert!(folder.page("run/inspect.html").contains("What comes back to each layer"));
+    let of_run = &folder.json(&["inspect", "run", "--json", "--samples", "100"])[0]["snapshots"][0];
+    assert_eq!(of_run["layers"], start["layers"], "the first weights of the run are those of the recipe");
+}
