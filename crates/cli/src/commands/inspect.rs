@@ -2,7 +2,7 @@
 
 use crate::failure::{Failure, Result};
 use crate::materials::{self, Materials};
-use crate::recipe::Recipe;
+use crate::recipe::{Document, Recipe};
 use crate::report::inspect::{self, Inspected, moment, scores};
 use crate::report::scale::figure;
 use crate::report::terminal;
@@ -23,7 +23,7 @@ const BARS: usize = 16;
 /// Look into networks: activations and gradients of each layer, dead and saturated units, updates; with a verdict
 ///
 /// A recipe's network is trained for a while and looked at a few times; of a run folder the first and the best weights are looked
-/// at. Several recipes are put side by side. A page of small pictures is written, too.
+/// at. Several recipes, or one with [[variants]], are put side by side. A page of small pictures is written, too.
 #[derive(Args, Debug)]
 pub struct Inspect {
     /// Recipes, or one run folder
@@ -62,12 +62,20 @@ impl Inspect {
             if run.is_some() && self.paths.len() > 1 {
                 return Err(Failure::usage("a run folder is looked at alone", "give one run folder, or recipes"));
             }
-            let (recipe, inspection) = if path.is_dir() { self.run_folder(path)? } else { self.recipe(path)? };
-            if self.json {
-                console::print_json(&as_json(&recipe.name, &inspection))?;
+            let seen = match path.is_dir() {
+                true => vec![self.run_folder(path)?],
+                false => variants(path, &self.set)?
+                    .iter()
+                    .map(|variant| self.recipe(path, variant.as_deref()))
+                    .collect::<Result<Vec<_>>>()?,
+            };
+            for (recipe, inspection) in seen {
+                if self.json {
+                    console::print_json(&as_json(&recipe.name, &inspection))?;
+                }
+                seed = recipe.seed;
+                looked.push(Inspected { name: recipe.name, description: recipe.description, inspection });
             }
-            seed = recipe.seed;
-            looked.push(Inspected { name: recipe.name, description: recipe.description, inspection });
         }
         Inspection::share_axes(&mut looked.iter_mut().map(|one| &mut one.inspection).collect::<Vec<_>>());
         let out = match (&self.out, run) {
@@ -93,8 +101,8 @@ impl Inspect {
     }
 
     /// Trains a recipe's network and looks at it.
-    fn recipe(&self, path: &Path) -> Result<(Recipe, Inspection)> {
-        let (recipe, document) = Recipe::load(path, &self.set)?;
+    fn recipe(&self, path: &Path, variant: Option<&str>) -> Result<(Recipe, Inspection)> {
+        let (recipe, document) = Recipe::load_variant(path, variant, &self.set)?;
         let materials = Materials::load(&recipe, &materials::locator(path))?;
         let (model, layers) = network::build_watched(&recipe, &document, materials.train.feature_shape())?;
         let trainer = session::trainer(&recipe, &model, &materials.train);
@@ -127,6 +135,13 @@ impl Inspect {
         let inspection = trainer.inspect_states(&materials.train, &layers, &states, self.samples)?;
         Ok((recipe, inspection))
     }
+}
+
+/// The variants of a recipe file, itself among them as `None` unless it is left out.
+fn variants(path: &Path, sets: &[String]) -> Result<Vec<Option<String>>> {
+    let (base, variants) = Document::load(path, sets)?.variants()?;
+    let own = variants.is_empty() || base.is_some();
+    Ok(own.then_some(None).into_iter().chain(variants.into_iter().map(|variant| Some(variant.name))).collect())
 }
 
 fn as_json(name: &str, inspection: &Inspection) -> serde_json::Value {

@@ -129,7 +129,7 @@ fn picture(name: &str, found: &gradus_train::LrFind) -> String {
             _ => words.split(';').next().unwrap_or_default(),
         },
         x: ("learning rate", Spread::Log),
-        y: ("loss", Spread::Linear),
+        y: Spread::Linear,
         y_limits: Some(limits(found)),
         lines: vec![
             Line { name: "mini-batches", class: "train", pale: true, points: line(|p| p.loss) },

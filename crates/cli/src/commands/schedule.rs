@@ -158,7 +158,7 @@ fn picture(name: &str, key: &str, per: Per, line: &[At]) -> String {
         title: &format!("{name}: learning rate"),
         subtitle: &format!("{key}, {per}"),
         x: ("epoch", Spread::Linear),
-        y: ("learning rate", Spread::Linear),
+        y: Spread::Linear,
         y_limits: None,
         lines: vec![Line {
             name: "learning rate",

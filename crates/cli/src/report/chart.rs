@@ -17,8 +17,8 @@ pub struct Chart<'a> {
     pub subtitle: &'a str,
     /// Name and spread of the horizontal axis.
     pub x: (&'a str, Spread),
-    /// Name and spread of the vertical axis.
-    pub y: (&'a str, Spread),
+    /// Spread of the vertical axis; the title says what it is.
+    pub y: Spread,
     /// Values that the vertical axis need not go beyond, where lines do.
     pub y_limits: Option<[f64; 2]>,
     /// The lines.
@@ -52,7 +52,8 @@ pub struct Mark {
 impl Chart<'_> {
     /// The SVG file.
     pub fn file(&self) -> String {
-        let (left, right, top, bottom) = (72.0, WIDTH - 24.0, 84.0, HEIGHT - 76.0);
+        let (left, right, top, bottom) =
+            (72.0, WIDTH - 24.0, 70.0 + 30.0 * f64::from(!self.marks.is_empty()), HEIGHT - 76.0);
         let all = || self.lines.iter().flat_map(|line| &line.points);
         let scale = |spread, range: [f64; 2], start, end| match spread {
             Spread::Linear => Scale::linear(range, start, end),
@@ -63,10 +64,10 @@ impl Chart<'_> {
         if let Some([from, to]) = self.y_limits {
             (low, high) = (low.max(from), high.min(to));
         }
-        if self.y.1 == Spread::Linear && low > 0.0 && low < 0.4 * high {
+        if self.y == Spread::Linear && low > 0.0 && low < 0.4 * high {
             low = 0.0;
         }
-        let mut y = scale(self.y.1, [low, high], bottom, top).padded(0.05);
+        let mut y = scale(self.y, [low, high], bottom, top).padded(0.05);
         if low == 0.0 {
             y.low = 0.0;
         }
@@ -74,21 +75,24 @@ impl Chart<'_> {
         let mut svg = Svg::new(WIDTH, HEIGHT, self.title);
         svg.text("title", [left, 26.0], Anchor::Start, self.title);
         svg.text("tick", [left, 45.0], Anchor::Start, self.subtitle);
-        frame.axes(&mut svg, self.x.0, self.y.0, |_, label| label);
+        frame.axes(&mut svg, self.x.0, "", |_, label| label);
         // Neighbours' words stand one below the other.
         let mut ends = [f64::NEG_INFINITY; 3];
         for mark in &self.marks {
             let at = x.at(mark.x);
-            svg.line(if mark.main { "guide main" } else { "best" }, [at, bottom], [at, top - 6.0]);
             let half = mark.words.chars().count() as f64 * 3.2 + 6.0;
             let centre = at.clamp(left + half, right - half);
             let row = (0..ends.len()).find(|&row| ends[row] < centre - half).unwrap_or(0);
             ends[row] = centre + half;
             let class = if mark.main { "note main" } else { "note" };
-            svg.text(class, [centre, top - 10.0 + 15.0 * row as f64], Anchor::Middle, &mark.words);
+            let height = top - 24.0 + 15.0 * row.min(1) as f64;
+            svg.line(if mark.main { "guide main" } else { "best" }, [at, bottom], [at, height + 5.0]);
+            svg.text(class, [centre, height], Anchor::Middle, &mark.words);
         }
         for line in &self.lines {
-            let points = decimate(&line.points, MOST_POINTS);
+            // What lies far outside leaves a gap rather than a line along the edge.
+            let within = |[x, value]: [f64; 2]| [x, if (y.low..=y.high).contains(&value) { value } else { f64::NAN }];
+            let points: Vec<[f64; 2]> = decimate(&line.points, MOST_POINTS).into_iter().map(within).collect();
             let dense = if line.pale { " pale" } else { "" };
             svg.path(&format!("line {}{dense}", line.class), &frame.polyline(points.into_iter()));
         }
@@ -123,7 +127,7 @@ mod tests {
                     title: "a < b & c",
                     subtitle: "",
                     x: ("x", spread),
-                    y: ("y", spread),
+                    y: spread,
                     y_limits: Some([0.0, 3.0]),
                     lines: vec![
                         Line { name: "one", class: "train", pale: true, points: points.clone() },
