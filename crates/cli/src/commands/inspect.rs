@@ -33,7 +33,7 @@ pub struct Inspect {
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
     /// How long to train, fractions allowed; 0 looks at the first weights only. Otherwise as the recipe says, but at most 1,000 steps
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
     epochs: Option<f64>,
     /// When to look, as shares of the training
     #[arg(long, value_name = "SHARES", value_delimiter = ',', default_values_t = [0.0, 0.1, 0.5, 1.0])]
@@ -234,7 +234,7 @@ fn table(snapshot: &Snapshot) -> String {
             layer.activation.clone(),
             in_short(layer.output.mean),
             in_short(layer.output.sd),
-            format!("{}/{}", layer.dead, layer.units),
+            if layer.activation == "identity" { "–".into() } else { format!("{}/{}", layer.dead, layer.units) },
             if gradus_train::inspect::saturation(&layer.activation).is_some() {
                 format!("{:.0}%", 100.0 * saturated)
             } else {
