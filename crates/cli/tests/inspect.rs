@@ -112,8 +112,13 @@ fn recipes_and_runs_are_looked_into() {
 
     folder.run(&["train", "net.toml", "--quiet", "--run-dir", "run"]);
     let text = String::from_utf8(folder.run(&["inspect", "run"]).stdout).unwrap();
-    assert!(text.contains("first weights: loss 2.") && text.contains("best weights: loss 0."), "{text}");
+    assert!(text.contains("\nfirst weights: loss ") && text.contains("\nbest weights: loss "), "{text}");
     assert!(folder.page("run/inspect.html").contains("What comes back to each layer"));
-    let of_run = &folder.json(&["inspect", "run", "--json", "--samples", "100"])[0]["snapshots"][0];
-    assert_eq!(of_run["layers"], start["layers"], "the first weights of the run are those of the recipe");
+    let seen = &folder.json(&["inspect", "run", "--json", "--samples", "100"])[0]["snapshots"];
+    assert!(seen[1]["loss"].as_f64() < seen[0]["loss"].as_f64(), "the best weights are better than the first");
+    for (own, of_recipe) in seen[0]["layers"].as_array().unwrap().iter().zip(start["layers"].as_array().unwrap()) {
+        for (values, figure) in [("output", "sd"), ("before", "mean"), ("gradient", "norm")] {
+            assert_eq!(own[values][figure], of_recipe[values][figure], "the first weights are those of the recipe");
+        }
+    }
 }
