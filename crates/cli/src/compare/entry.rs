@@ -176,34 +176,53 @@ pub fn scores(entry: &Entry, materials: &Materials) -> Vec<String> {
     names
 }
 
-/// The metric to compare by: the one asked for, or the first of `accuracy`, `rmse` and `loss` that all entries have.
+/// Whether the losses of two entries are the same function of predictions and targets of the same scale.
+pub fn same_loss(a: &Entry, b: &Entry) -> bool {
+    let scaled = |entry: &Entry| {
+        let text = toml::Value::try_from(&entry.recipe.data.transforms).map(|value| value.to_string());
+        text.unwrap_or_default().contains("\"target\"")
+    };
+    let transforms = a.recipe.data.transforms == b.recipe.data.transforms || !(scaled(a) || scaled(b));
+    a.recipe.train.loss == b.recipe.train.loss && transforms
+}
+
+/// The metric to compare by: the one asked for, or the first of `accuracy`, `rmse` and `loss` that the entries have.
 ///
 /// # Errors
-/// One that is unknown or that not all have.
+/// One that is unknown, or that not all have, or a loss that is not the same in all.
 pub fn metric(asked: Option<&str>, entries: &[Entry], known: &[Vec<String>]) -> Result<String> {
     let has = |i: usize, name: &str| known[i].iter().any(|known| known == name);
-    let all_have = |name: &str| (0..entries.len()).all(|i| has(i, name));
+    let other_loss = || entries.iter().find(|entry| !same_loss(&entries[0], entry));
+    let all_have = |name: &str| (0..entries.len()).all(|i| has(i, name)) && (name != "loss" || other_loss().is_none());
     let common = || {
         let names: Vec<&str> = known[0].iter().map(String::as_str).filter(|name| all_have(name)).collect();
         names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
     };
+    let help = |names: String| match names.is_empty() {
+        true => "they have nothing in common to be compared by: compare recipes that do the same task".to_string(),
+        false => format!("all of the recipes have: {names}; choose with --metric"),
+    };
     if let Some(name) = asked {
         if let Some(i) = (0..entries.len()).find(|&i| !has(i, name)) {
             let problem = format!("{} is not judged by `{name}`", entries[i].name);
-            return Err(Failure::usage(problem, format!("all of the recipes have: {}", common())));
+            return Err(Failure::usage(problem, help(common())));
+        }
+        if let (Some(other), "loss") = (other_loss(), name) {
+            let problem =
+                format!("{} and {} have different losses, whose values do not compare", entries[0].name, other.name);
+            return Err(Failure::usage(problem, help(common())));
         }
         return Ok(name.to_string());
     }
     let best = |i: usize| ["accuracy", "rmse", "loss"].into_iter().find(|name| has(i, name)).unwrap_or("loss");
     if let Some(i) = (1..entries.len()).find(|&i| best(i) != best(0)) {
-        let problem = format!(
-            "{} is judged by `{}` and {} by `{}`: they do different tasks",
-            entries[0].name,
-            best(0),
-            entries[i].name,
-            best(i)
-        );
-        return Err(Failure::usage(problem, format!("choose one that both have with --metric: {}", common())));
+        let (first, other) = (&entries[0].name, &entries[i].name);
+        let problem =
+            format!("{first} is judged by `{}` and {other} by `{}`: they do different tasks", best(0), best(i));
+        return Err(Failure::usage(problem, help(common())));
+    }
+    if best(0) == "loss" {
+        return metric(Some("loss"), entries, known);
     }
     Ok(best(0).to_string())
 }

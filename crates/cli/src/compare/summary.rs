@@ -1,7 +1,7 @@
 //! What the runs of a comparison come to: means, paired tests, budgets, differences, weights.
 
 use super::differences::differences;
-use super::entry::{Entry, Judge};
+use super::entry::{self, Entry, Judge};
 use super::run::{Done, End, Finished};
 use crate::report::comparison::{Compared, Comparison, RunRow, Versus, Weights};
 use crate::report::data::Point;
@@ -237,6 +237,12 @@ impl Plan<'_> {
                  figures are then too good, and most so for the recipe that looks at them most often."
                     .into(),
             );
+        }
+        if let Some(other) = self.entries.iter().find(|entry| !entry::same_loss(&self.entries[0], entry)) {
+            notes.push(format!(
+                "{} and {} have different losses: the values and curves of the loss do not compare between them.",
+                self.entries[0].name, other.name
+            ));
         }
         for recipe in &comparison.recipes {
             let diverged: Vec<String> =

@@ -39,7 +39,7 @@ fn results(comparison: &Comparison) -> String {
         match &recipe.versus {
             None => {
                 row.extend(std::iter::repeat_n(String::new(), if several { 4 } else { 3 }));
-                row.push("compared with".into());
+                row.push("reference".into());
             }
             Some(versus) => {
                 row.extend([difference(&comparison.metric, versus.mean), interval(&comparison.metric, versus)]);
