@@ -7,10 +7,11 @@ use gradus_data::readers::Embedded;
 use gradus_data::{Dataset, Target};
 use gradus_graph::Graph;
 use gradus_metrics::Metric;
-use gradus_nn::LayerExt;
-use gradus_nn::layers::Dense;
+use gradus_nn::activations::Relu;
+use gradus_nn::layers::{Activation, BatchNorm, Dense, Flatten, MultiSampleDropout};
 use gradus_nn::losses::{BinaryCrossEntropy, CrossEntropy, Mse};
 use gradus_nn::optimizers::{Adam, Sgd};
+use gradus_nn::{LayerExt, seq};
 use gradus_tensor::Tensor;
 use gradus_train::{Epochs, Outcome, Trainer};
 
@@ -43,6 +44,32 @@ fn digits_are_learned() {
     assert_eq!(right as u64, matrix.correct());
     assert!(outcome.history[19].train["accuracy"] > 0.99);
     assert!(outcome.warnings.is_empty(), "{:?}", outcome.warnings);
+}
+
+#[test]
+fn normalised_networks_and_several_masks_learn_and_predict_folded() {
+    let (train, valid) = parts(Embedded::Digits, 0.2, 7);
+    let g = Graph::new();
+    let hidden = seq![Flatten, Dense::new(48).no_bias(), BatchNorm::default(), Activation::new(Relu)];
+    let y = g.input("image", [8, 8]).layer(hidden).layer(MultiSampleDropout::new(0.3, 4, Dense::new(10)));
+    let model = g.model(&[("digit", &y)]).unwrap();
+    let outcome = Trainer::new(&model)
+        .loss("digit", CrossEntropy::default())
+        .optimizer(Adam { lr: 3e-3, ..Adam::default() })
+        .metric("digit", Metric::Accuracy)
+        .fit(&train, &valid, Epochs(10))
+        .unwrap();
+    let evaluation = outcome.evaluate(&valid).unwrap();
+    assert!(evaluation.scores["accuracy"] > 0.95, "{:?}", evaluation.scores);
+    // The predictor's model is folded, the evaluation's is not.
+    let probabilities = outcome.predictor("digit").unwrap().predict(valid.input_values()).unwrap();
+    let loss = probabilities
+        .chunks_exact(10)
+        .zip(valid.labels().unwrap())
+        .map(|(p, label)| -f64::from(p[*label as usize]).ln())
+        .sum::<f64>()
+        / valid.len() as f64;
+    assert!((loss - evaluation.scores["loss"]).abs() < 1e-5, "{loss} and {}", evaluation.scores["loss"]);
 }
 
 #[test]
