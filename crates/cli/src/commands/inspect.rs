@@ -197,9 +197,10 @@ fn in_text(one: &Inspected) -> String {
 /// What the columns mean, and from where on something is told.
 fn legend() -> String {
     format!(
-        "  dead: units that are 0 for every sample; sat.: values beyond 0.05 or 0.95 (sigmoid), ±0.95 (tanh); gradient: norm for\n  \
-         one sample; Δw/w: change of the weight in the next step. Vanishing: first layer's gradient below {} of the last's; exploding:\n  \
-         above {} times; collapse: last hidden layer's spread below {} of the first's; saturated: {:.0} % of a layer's values.\n",
+        "  dead: units that are 0 for every sample; sat.: values beyond 0.05 or 0.95 (sigmoid), ±0.95 (tanh);\n  \
+         gradient: its norm for one sample; Δw/w: change of the weight in the next step.\n  \
+         Vanishing: first layer's gradient below {} of the last's; exploding: above {} times; collapse: last\n  \
+         hidden layer's spread below {} of the first's; saturated: {:.0} % of a layer's values.\n",
         verdict::VANISHING,
         verdict::EXPLODING,
         verdict::COLLAPSING,

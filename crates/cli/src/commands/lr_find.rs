@@ -74,7 +74,7 @@ impl LrFind {
                 text += &format!("  proposed                    {lr}  (the smaller one)\n\n  {}\n", found.words());
                 text += &format!("  try it: --set train.optimizer.{rule}.lr={lr}\n");
             }
-            None => text += &format!("\n  {}\n", found.words()),
+            None => text += &format!("\n  {}\n", found.words().replace("; ", ";\n  ")),
         }
         text += &format!("  picture: {}\n", self.out.display());
         console::print(&text)
