@@ -382,10 +382,10 @@ fn overview(looked: &[Inspected]) -> String {
                 findings(&end.findings())
             ),
         };
-        let _ = write!(
+        let _ = writeln!(
             html,
             "<tr><th scope=\"row\" class=\"who\"><b>{}</b><p class=\"sub\">{}</p></th><td class=\"n\">{}</td><td class=\"n\">{}</td>\
-             <td><p class=\"sub\">{}</p>{}</td><td>{end_words}</td></tr>\n",
+             <td><p class=\"sub\">{}</p>{}</td><td>{end_words}</td></tr>",
             escape(&one.name),
             escape(&one.description),
             ratio(start.spread_ratio()),
