@@ -46,7 +46,7 @@
 //! | [`tensor`] | shapes, tensors, random numbers, NPY/NPZ and safetensors files |
 //! | [`kernels`] | what a compiled step executes |
 //! | [`graph`] | the symbolic graph, its ops, gradients, compiler and engine |
-//! | [`nn`] | layers, losses, initialisers, regularisers, optimisers |
+//! | [`nn`] | layers, losses, initialisers, penalties, optimisers, schedules, clipping |
 //! | [`data`] | readers, transforms, splits, loader |
 //! | [`metrics`] | metrics from whole-epoch counts |
 //! | [`train`] | trainer, stops, callbacks, checkpoints, model files, gradient checks |
@@ -74,7 +74,7 @@ pub mod prelude {
     pub use gradus_nn::losses::*;
     pub use gradus_nn::optimizers::*;
     pub use gradus_nn::regularizers::*;
-    pub use gradus_nn::{Layer, LayerExt, Loss, Optimizer, seq};
+    pub use gradus_nn::{AnySchedule, Group, Layer, LayerExt, Loss, Optimizer, Schedule, clips, schedules, seq};
     pub use gradus_tensor::Tensor;
     pub use gradus_train::{
         Callback, Checkpoints, Context, Epochs, Event, Every, Flow, Interrupt, Keep, LossBelow, LossChange, Minutes,
