@@ -7,7 +7,7 @@
 //!
 //! The table keeps each member's source as well: its documentation is what `gradus explain` prints, see [`explain`](crate::explain).
 
-use serde::de::value::{MapAccessDeserializer, StrDeserializer};
+use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, DeserializeOwned, DeserializeSeed, Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -24,6 +24,14 @@ pub trait Config: Clone + fmt::Debug + PartialEq + Serialize + DeserializeOwned 
     /// What was expected instead.
     fn from_number(x: f64) -> Result<Self, String> {
         Err(format!("expected a table of settings, received the number {x}"))
+    }
+
+    /// The member that a name alone means, for those that stand for a member of another family.
+    ///
+    /// # Errors
+    /// What was expected instead.
+    fn from_name<E: de::Error>(name: &str) -> Result<Self, E> {
+        Err(E::invalid_type(de::Unexpected::Str(name), &"a table of settings"))
     }
 }
 
@@ -86,7 +94,7 @@ impl<'de, C: Config> Visitor<'de> for Settings<C> {
     }
 
     fn visit_str<E: de::Error>(self, name: &str) -> Result<C, E> {
-        C::deserialize(StrDeserializer::new(name))
+        C::from_name(name)
     }
 
     fn visit_f64<E: de::Error>(self, x: f64) -> Result<C, E> {

@@ -4,6 +4,7 @@ use super::Layer;
 use crate::AnyActivation;
 use crate::table::Config;
 use gradus_graph::{Node, ShapeError};
+use serde::de::IntoDeserializer as _;
 use serde::{Deserialize, Serialize};
 
 /// An activation as a layer of its own, `x: [..] -> [..]`. In a recipe: `{ activation = "relu" }`.
@@ -23,6 +24,10 @@ impl Activation {
 impl Config for Activation {
     fn examples() -> Vec<Activation> {
         AnyActivation::examples().into_iter().map(Activation).collect()
+    }
+
+    fn from_name<E: serde::de::Error>(name: &str) -> Result<Activation, E> {
+        AnyActivation::deserialize(name.into_deserializer()).map(Activation)
     }
 }
 
