@@ -161,7 +161,7 @@ fn picture(materials: &Materials, trainer: &Trainer<'_>, state: &State<f32>) -> 
                 x_range: ranges[0],
                 y_range: ranges[1],
                 columns: CELLS,
-                grid: predicted.chunks_exact(outputs).map(class_of).collect(),
+                grid: predicted.chunks_exact(outputs).map(|row| predictor.class_of(row)).collect(),
                 points: rows
                     .map(|row| (f64::from(x[2 * row]), f64::from(x[2 * row + 1]), labels[row] as usize))
                     .collect(),
@@ -176,12 +176,4 @@ fn predict(materials: &Materials, predictor: &mut Predictor, rows: Vec<f32>, wid
     let rows = gradus_tensor::Tensor::new([rows.len() / width, width], rows)?;
     let data = materials.transforms.apply(Dataset::new(rows, Target::None)?)?;
     Ok(predictor.predict(data.input_values())?)
-}
-
-/// The class that probabilities say; of a single one, whether it is at least ½.
-pub fn class_of(probabilities: &[f32]) -> usize {
-    match probabilities {
-        [yes] => usize::from(*yes >= 0.5),
-        several => gradus_metrics::argmax(several),
-    }
 }

@@ -8,7 +8,7 @@ use crate::report::data::{Score, SplitScores, Target as TargetValues};
 use gradus_data::{Dataset, FittedPipeline, Locator, Schema, Target};
 use gradus_graph::{Model, State};
 use gradus_metrics::{ConfusionMatrix, Metric, Regression};
-use gradus_nn::AnyLoss;
+use gradus_nn::losses::{Loss, Task};
 use gradus_train::{ModelFile, Record, Scores, Trainer};
 use std::path::Path;
 
@@ -43,7 +43,7 @@ pub fn trainer<'a>(recipe: &Recipe, model: &Model, train: &Dataset) -> Trainer<'
     for stop in &settings.stop {
         trainer = trainer.stop(stop.clone());
     }
-    for metric in metrics(recipe, train) {
+    for metric in metrics(recipe, model, train) {
         trainer = trainer.metric(OUTPUT, metric);
     }
     trainer
@@ -66,15 +66,12 @@ pub fn initial(recipe: &Recipe, model: &Model, locator: &Locator) -> Result<Opti
 }
 
 /// What a recipe is judged by, beside its loss.
-pub fn metrics(recipe: &Recipe, train: &Dataset) -> Vec<Metric> {
-    match (&recipe.train.loss, train.target()) {
-        (AnyLoss::CrossEntropy(_), _) | (AnyLoss::BinaryCrossEntropy(_), Target::Classes { .. }) => {
-            vec![Metric::Accuracy]
-        }
-        (AnyLoss::BinaryCrossEntropy(_), Target::Values { values, .. }) if values.row_len() == 1 => {
-            vec![Metric::Accuracy]
-        }
-        (AnyLoss::BinaryCrossEntropy(_), _) => vec![],
+pub fn metrics(recipe: &Recipe, model: &Model, train: &Dataset) -> Vec<Metric> {
+    let task = model.output_shape(OUTPUT).map(|y| recipe.train.loss.task(y));
+    match (task, train.target()) {
+        (Some(Task::Classes), _) => vec![Metric::Accuracy],
+        (Some(Task::Binary | Task::Sign), Target::Values { values, .. }) if values.row_len() > 1 => vec![],
+        (Some(Task::Binary | Task::Sign), _) => vec![Metric::Accuracy],
         _ => vec![Metric::Mse, Metric::Mae, Metric::R2],
     }
 }

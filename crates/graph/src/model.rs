@@ -50,6 +50,8 @@ pub enum Role {
     Bias,
     /// A trained scale, shift or slope, of a normalisation or an activation.
     Norm,
+    /// A trained parameter of a loss, such as learned class weights: part of the training state, not of the model.
+    Loss,
     /// A parameter that keeps its value.
     Frozen,
     /// A running statistic: part of the model, updated but not trained.
@@ -61,12 +63,12 @@ pub enum Role {
 impl Role {
     /// Whether an optimiser changes it.
     pub fn trainable(self) -> bool {
-        matches!(self, Role::Weight | Role::Bias | Role::Norm)
+        matches!(self, Role::Weight | Role::Bias | Role::Norm | Role::Loss)
     }
 
-    /// Whether a model file holds it (slots belong to the training state only).
+    /// Whether a model file holds it (slots and parameters of losses belong to the training state only).
     pub fn in_model(self) -> bool {
-        self != Role::Slot
+        !matches!(self, Role::Slot | Role::Loss)
     }
 }
 

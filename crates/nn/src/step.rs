@@ -201,7 +201,8 @@ impl TrainStep {
         let added: Vec<Node> = graph.penalties().into_iter().map(|(_, penalty)| penalty).chain(tying).collect();
         let objective = added.iter().fold(data_loss.clone(), |sum, penalty| sum + penalty);
 
-        let variables = model.variables();
+        // The losses' own parameters among them.
+        let variables = &graph.variables();
         let mut updates = self.updates();
         let trained = updates.trained(variables);
         let nodes: Vec<Node> = trained.iter().map(|&i| graph.variable_node(i)).collect();

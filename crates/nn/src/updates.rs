@@ -26,14 +26,14 @@ pub enum Decay {
     /// Weights; no biases, no parameters of normalisations.
     #[default]
     Weights,
-    /// All trained parameters.
+    /// All trained parameters of the model.
     All,
 }
 
 impl Decay {
     /// Whether a parameter of this role decays.
     pub fn covers(self, role: Role) -> bool {
-        role == Role::Weight || self == Decay::All
+        role == Role::Weight || self == Decay::All && role != Role::Loss
     }
 }
 

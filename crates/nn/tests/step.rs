@@ -196,7 +196,7 @@ fn classifier(layers: Sequential) -> Model {
 #[test]
 fn sums_over_batches_give_the_loss_and_accuracy_of_all_samples() {
     let model = classifier(seq![Dense::new(8).tanh(), Dense::new(3)]);
-    let loss = CrossEntropy { class_weights: vec![1.0, 2.0, 3.0], ..CrossEntropy::default() };
+    let loss = CrossEntropy { class_weights: vec![1.0, 2.0, 3.0].into(), ..CrossEntropy::default() };
     let model = TrainStep::new(Sgd::default()).loss("class", loss).build(&model).unwrap();
     let names = ["class/loss_sum", "class/loss_count", "class/correct", "class/count"];
     let request = || Request { updates: false, mode: Mode::Predict, ..Request::training(&names) };

@@ -8,7 +8,6 @@ use gradus_graph::{Engine, Mode, Model, Request, State};
 use gradus_kernels::{Isa, Pool};
 use gradus_metrics::{ConfusionMatrix, Evaluator, Metric, Task};
 use gradus_nn::Loss as _;
-use gradus_nn::losses::Reduction;
 
 /// Rows in a batch of an evaluation.
 const BATCH: usize = 256;
@@ -33,10 +32,19 @@ pub(crate) struct Examiner<'d> {
     batch: usize,
     is_target: Vec<bool>,
     engine: Engine<f32>,
-    /// For each head: what collects its predictions, if a metric needs them, and the output they are in.
-    collectors: Vec<Option<(Evaluator, String)>>,
+    /// For each head: what collects its predictions, if a metric needs them.
+    collectors: Vec<Option<Collector>>,
     /// Places of sums in the request.
     names: Vec<String>,
+}
+
+/// Collects the predictions of one head.
+struct Collector {
+    evaluator: Evaluator,
+    /// Where they are.
+    output: String,
+    /// They are scores, whose sign says yes or no.
+    scores: bool,
 }
 
 impl<'d> Examiner<'d> {
@@ -67,22 +75,24 @@ impl<'d> Examiner<'d> {
             let task = objective.task(step, head);
             let own: Vec<Metric> = head.metrics.iter().copied().filter(|&m| sum_of(m).is_none()).collect();
             let classifier = !matches!(task, Task::Values(_));
-            let output = if classifier { format!("{}/probabilities", head.output) } else { head.output.clone() };
+            let scores = objective.is_score(step, head);
+            let plain = !classifier || scores;
+            let output = if plain { head.output.clone() } else { format!("{}/probabilities", head.output) };
             collectors.push(match own.is_empty() && !(whole && classifier) {
                 true => None,
-                false => Some((Evaluator::new(task, &own)?, output)),
+                false => Some(Collector { evaluator: Evaluator::new(task, &own)?, output, scores }),
             });
         }
         let request = Request {
             mode: Mode::Predict,
-            outputs: collectors.iter().flatten().map(|c| c.1.clone()).collect(),
+            outputs: collectors.iter().flatten().map(|c| c.output.clone()).collect(),
             scalars: names.clone(),
             isa,
             threads,
             ..Request::predicting(&[])
         };
-        let summed = objective.heads.iter().any(|head| head.loss.reduction() == Reduction::Sum);
-        let batch = if summed { batch_size } else { BATCH }.clamp(1, data.len().max(1));
+        let by_batch = objective.heads.iter().any(|head| head.loss.depends_on_batch());
+        let batch = if by_batch { batch_size } else { BATCH }.clamp(1, data.len().max(1));
         let mut targets = vec![0.0; data.len() * data.target().width()];
         if let width @ 1.. = data.target().width() {
             targets.chunks_exact_mut(width).enumerate().for_each(|(row, y)| data.target().write_row(row, y));
@@ -102,7 +112,7 @@ impl<'d> Examiner<'d> {
 
     /// Loss and metrics of these weights.
     pub(crate) fn examine(&mut self, state: &mut State<f32>, pool: &Pool) -> Result<Scores> {
-        self.collectors.iter_mut().flatten().for_each(|c| c.0.clear());
+        self.collectors.iter_mut().flatten().for_each(|c| c.evaluator.clear());
         let mut sums = vec![0.0; self.names.len()];
         let (whole, rest) = (self.rows / self.batch, self.rows % self.batch);
         let one_by_one = self.collectors.iter().any(Option::is_some);
@@ -118,7 +128,7 @@ impl<'d> Examiner<'d> {
 
     /// The confusion matrix of the last pass.
     pub(crate) fn confusion(&self) -> Option<ConfusionMatrix> {
-        self.collectors.iter().flatten().find_map(|c| c.0.confusion())
+        self.collectors.iter().flatten().find_map(|c| c.evaluator.confusion())
     }
 
     fn run(
@@ -135,9 +145,13 @@ impl<'d> Examiner<'d> {
         let feeds: Vec<&[f32]> = self.is_target.iter().map(|&t| if t { y } else { x }).collect();
         self.engine.run(state, &feeds, batch, steps, pool)?;
         sums.iter_mut().zip(self.engine.sums()).for_each(|(sum, own)| *sum += own);
-        for (collector, output) in self.collectors.iter_mut().flatten() {
+        for Collector { evaluator: collector, output, scores } in self.collectors.iter_mut().flatten() {
             let predicted = self.engine.output(output).unwrap_or_default();
             match collector.task() {
+                Task::Binary if *scores => {
+                    let answers: Vec<f32> = predicted.iter().map(|&s| f32::from(u8::from(s > 0.0))).collect();
+                    collector.add_binary(&answers, &y.iter().map(|&y| y > 0.5).collect::<Vec<_>>())?;
+                }
                 Task::Classes(classes) if y.len() == predicted.len() => {
                     let truth: Vec<usize> = y.chunks_exact(classes).map(gradus_metrics::argmax).collect();
                     collector.add_classes(predicted, &truth)?;
@@ -169,7 +183,7 @@ impl<'d> Examiner<'d> {
             for &metric in &head.metrics {
                 let value = match (sum_of(metric), collector) {
                     (Some(name), _) => from_sum(metric, sum(&head.output, name), sum(&head.output, "count")),
-                    (None, Some((collector, _))) => collector.value(metric)?,
+                    (None, Some(collector)) => collector.evaluator.value(metric)?,
                     (None, None) => f64::NAN,
                 };
                 scores.insert(self.objective.name(head, &metric.to_string()), value);

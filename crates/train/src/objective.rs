@@ -3,8 +3,8 @@
 use crate::error::{Result, TrainError, list};
 use gradus_data::{Dataset, Target as Truth};
 use gradus_graph::{Graph, Kind, Model, Node, Op, ShapeError};
-use gradus_metrics::{Metric, Task};
-use gradus_nn::losses::{Loss, Reduction, Target};
+use gradus_metrics::{Evaluator, Metric, Task};
+use gradus_nn::losses::{self, Loss, Target};
 use gradus_nn::optimizers::{Optimizer, Step};
 use gradus_nn::regularizers::Tying;
 use gradus_nn::schedules::Per;
@@ -15,42 +15,7 @@ use gradus_tensor::Shape;
 use std::sync::Arc;
 
 /// A loss that several models share.
-#[derive(Clone)]
-pub(crate) struct SharedLoss(pub Arc<dyn Loss + Send + Sync>);
-
-impl Loss for SharedLoss {
-    fn name(&self) -> &'static str {
-        self.0.name()
-    }
-
-    fn target(&self, y: &Shape, form: Target) -> std::result::Result<(Shape, Kind), ShapeError> {
-        self.0.target(y, form)
-    }
-
-    fn values(&self, y: &Node, target: &Node) -> Node {
-        self.0.values(y, target)
-    }
-
-    fn weights(&self, y: &Node, target: &Node) -> Option<Node> {
-        self.0.weights(y, target)
-    }
-
-    fn reduction(&self) -> Reduction {
-        self.0.reduction()
-    }
-
-    fn predictions(&self, y: &Node) -> Vec<(&'static str, Node)> {
-        self.0.predictions(y)
-    }
-
-    fn metrics(&self, y: &Node, target: &Node) -> Vec<(&'static str, Node)> {
-        self.0.metrics(y, target)
-    }
-
-    fn check(&self) -> std::result::Result<(), ShapeError> {
-        self.0.check()
-    }
-}
+pub(crate) type SharedLoss = Arc<dyn Loss + Send + Sync>;
 
 /// An optimiser that several models share.
 #[derive(Clone)]
@@ -127,12 +92,35 @@ impl Objective {
 
     /// What an output predicts.
     pub(crate) fn task(&self, step: &Model, head: &Head) -> Task {
-        let width = |shape: &Shape| shape.dims().iter().skip(1).filter_map(|d| d.fixed()).product::<usize>();
-        match step.output_shape(&format!("{}/probabilities", head.output)) {
-            Some(shape) if width(shape) > 1 && !head.loss.name().starts_with("binary") => Task::Classes(width(shape)),
-            Some(_) => Task::Binary,
-            None => Task::Values(step.output_shape(&head.output).map_or(1, width)),
+        let Some(y) = step.output_shape(&head.output) else { return Task::Values(1) };
+        let width = y.dims().iter().skip(1).filter_map(|d| d.fixed()).product::<usize>();
+        match head.loss.task(y) {
+            losses::Task::Classes => Task::Classes(y.dims().last().and_then(|d| d.fixed()).unwrap_or(width)),
+            losses::Task::Binary | losses::Task::Sign => Task::Binary,
+            losses::Task::Values => Task::Values(width),
         }
+    }
+
+    /// Whether an output is a score whose sign says yes or no, and no probability.
+    pub(crate) fn is_score(&self, step: &Model, head: &Head) -> bool {
+        step.output_shape(&head.output).is_some_and(|y| head.loss.task(y) == losses::Task::Sign)
+    }
+
+    /// Refuses metrics of another kind of task, and metrics of probabilities where there are none.
+    pub(crate) fn check_metrics(&self, step: &Model) -> Result<()> {
+        for head in &self.heads {
+            Evaluator::new(self.task(step, head), &head.metrics)?;
+            let needy = |m: &&Metric| matches!(m, Metric::LogLoss | Metric::Auc);
+            if let (true, Some(metric)) = (self.is_score(step, head), head.metrics.iter().find(needy)) {
+                return Err(TrainError::Fit {
+                    what: format!("the metric `{metric}` does not fit output `{}`", head.output),
+                    expected: "probabilities".into(),
+                    received: format!("scores, under the loss `{}`", head.loss.name()),
+                    help: "ask for `accuracy`, or train with `binary_cross_entropy`".into(),
+                });
+            }
+        }
+        Ok(())
     }
 
     /// Checks that data fit the model: the inputs' size, classes or values, and their number. `part` names the data.
@@ -193,6 +181,7 @@ impl Objective {
                             "end the network with one unit for each value",
                         );
                     }
+                    check_targets(head, &target.shape, &values.to_f32(), part)?;
                 }
                 (Truth::Classes { .. }, _) => {
                     let what = format!("the loss on output `{}` does not fit the {part} data", head.output);
@@ -250,6 +239,26 @@ impl Objective {
         }
         names
     }
+}
+
+/// Checks targets that are given as numbers, row by row along the output's last axis.
+fn check_targets(head: &Head, shape: &Shape, values: &[f32], part: &str) -> Result<()> {
+    let each = shape.dims().iter().skip(1).next_back().and_then(|d| d.fixed()).unwrap_or(1);
+    let rows = shape.len_at(1) / each;
+    for (i, numbers) in values.chunks_exact(each).enumerate() {
+        head.loss.check_target(numbers).map_err(|error| TrainError::Fit {
+            what: format!(
+                "the {part} data's target in row {} does not fit the loss `{}` on output `{}`",
+                i / rows,
+                head.loss.name(),
+                head.output
+            ),
+            expected: error.expected,
+            received: error.received,
+            help: error.help,
+        })?;
+    }
+    Ok(())
 }
 
 /// A model with one output: what `loss` says that `output` predicts, or the output itself.

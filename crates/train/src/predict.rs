@@ -4,7 +4,7 @@ use crate::error::{Result, TrainError};
 use crate::objective::predicting;
 use gradus_graph::{Engine, Model, Request, State, fold};
 use gradus_kernels::Pool;
-use gradus_nn::losses::Loss;
+use gradus_nn::losses::{Loss, Task};
 
 /// Rows in a batch.
 const BATCH: usize = 256;
@@ -35,6 +35,8 @@ pub struct Predictor {
     pool: Pool,
     features: usize,
     width: usize,
+    /// The sign of a number says yes or no.
+    scores: bool,
 }
 
 impl Predictor {
@@ -44,6 +46,7 @@ impl Predictor {
     /// # Errors
     /// An output that does not exist, a model with several inputs, and a state that lacks a parameter.
     pub fn new(model: &Model, output: &str, loss: Option<&dyn Loss>, state: &State<f32>) -> Result<Predictor> {
+        let task = model.output_shape(output).zip(loss).map(|(y, loss)| loss.task(y));
         let (model, output) = predicting(model, output, loss)?;
         let mut own = State::new(&model, state.seed);
         own.copy_from(state);
@@ -70,7 +73,16 @@ impl Predictor {
         let (model, own) = fold(&model, &own)?;
         let width = model.output_shape(&output).map_or(1, |shape| shape.len_at(1));
         let engine = Engine::new(&model, Request::predicting(&[&output]))?;
-        Ok(Predictor { engine, state: own, model, output, pool: Pool::new(1), features, width })
+        Ok(Predictor {
+            engine,
+            state: own,
+            model,
+            output,
+            pool: Pool::new(1),
+            features,
+            width,
+            scores: task == Some(Task::Sign),
+        })
     }
 
     /// The most threads to use; one by default. The result does not depend on it.
@@ -88,6 +100,16 @@ impl Predictor {
     /// How many numbers a row has.
     pub fn features(&self) -> usize {
         self.features
+    }
+
+    /// The class that a classifier's prediction for one row says: the one with the largest number; of a single number whether it is a
+    /// probability of at least ½, or a score above 0.
+    pub fn class_of(&self, row: &[f32]) -> usize {
+        match row {
+            [score] if self.scores => usize::from(*score > 0.0),
+            [yes] => usize::from(*yes >= 0.5),
+            several => gradus_metrics::argmax(several),
+        }
     }
 
     /// Predictions `[N, width]` for rows `[N, features]`, one after the other.

@@ -7,7 +7,7 @@ use crate::evaluate::{Evaluation, Examiner, has_target};
 use crate::gradient_check::{GradientCheck, GradientCheckOptions};
 use crate::history::{Record, Scores};
 use crate::interrupt::Interrupt;
-use crate::objective::{Head, Objective, SharedLoss, SharedOptimizer, unknown_output};
+use crate::objective::{Head, Objective, SharedOptimizer, unknown_output};
 use crate::predict::Predictor;
 use crate::run::Run;
 use crate::stops::AnyStop;
@@ -192,7 +192,7 @@ impl<'a> Trainer<'a> {
         loss: impl Loss + Send + Sync + 'static,
         weight: f64,
     ) -> Self {
-        let (output, loss) = (output.into(), SharedLoss(Arc::new(loss)));
+        let (output, loss) = (output.into(), Arc::new(loss));
         self.objective.heads.push(Head { output, loss, weight, metrics: vec![] });
         self
     }
@@ -441,7 +441,7 @@ impl Outcome {
 impl Objective {
     fn predict(&self, output: &str, state: &State<f32>) -> Result<Predictor> {
         let head = self.heads.iter().find(|head| head.output == output);
-        Predictor::new(&self.model, output, head.map(|head| &*head.loss.0 as &dyn Loss), state)
+        Predictor::new(&self.model, output, head.map(|head| &*head.loss as &dyn Loss), state)
     }
 }
 

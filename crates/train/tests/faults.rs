@@ -77,7 +77,8 @@ fn data_and_model_must_fit() {
     );
     let single = regression(|x| x.layer(Dense::new(1)));
     let binary = Trainer::new(&single).loss("y", BinaryCrossEntropy::default()).fit(line(), None, Epochs(1));
-    assert!(binary.is_ok(), "targets in [0, 1] are soft targets");
+    let text = message(binary);
+    assert!(text.contains("expected: numbers in [0, 1]\n  received: 1.125"), "soft targets are shares: {text}");
     let classes =
         Dataset::new(line().inputs().clone(), Target::from_numbers(&[0.0, 1.0].repeat(16), None).unwrap()).unwrap();
     assert_eq!(

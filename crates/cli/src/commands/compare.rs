@@ -91,8 +91,9 @@ impl Compare {
                 None => Arc::new(raw.materials(&entry.recipe.data, seeds[0])?),
             };
             ready.insert(queue.key(i, seeds[0]), Arc::clone(&materials));
-            models.push(entry::check(entry, &materials, seeds[0]).map_err(|failure| self.about(entry, failure))?);
-            known.push(entry::scores(entry, &materials));
+            let model = entry::check(entry, &materials, seeds[0]).map_err(|failure| self.about(entry, failure))?;
+            known.push(entry::scores(entry, &model, &materials));
+            models.push(model);
         }
         let metric = entry::metric(self.metric.as_deref(), &entries, &known)?;
         let metrics = known[0].iter().filter(|name| known.iter().all(|known| known.contains(name))).cloned().collect();

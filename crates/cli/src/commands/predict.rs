@@ -3,18 +3,19 @@
 use crate::console;
 use crate::failure::{Failure, Result};
 use crate::network::OUTPUT;
-use crate::results::class_of;
 use crate::session::Loaded;
 use clap::Args;
 use gradus_data::{Locator, Source};
 use gradus_nn::AnyLoss;
+use gradus_nn::losses::{Loss, Task};
 use gradus_train::Predictor;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// Predict classes with their probabilities, or values in the units of the data, as CSV
 ///
-/// The columns are `class` and one `p_NAME` for each class, or one for each predicted value. Columns of a CSV file are found
+/// The columns are `class` and one `p_NAME` for each class (or `score`, for a loss without probabilities), or one for each
+/// predicted value. Columns of a CSV file are found
 /// by their names; a target column is left out.
 #[derive(Args, Debug)]
 pub struct Predict {
@@ -42,12 +43,19 @@ impl Predict {
         let width = predictor.width();
         let mut predicted = predictor.predict(data.input_values())?;
         let mut text = String::new();
+        let scores = loaded.model.output_shape(OUTPUT).is_some_and(|y| loss.task(y) == Task::Sign);
         match loaded.schema.classes() {
+            Some(classes) if scores && width == 1 && classes.len() == 2 => {
+                text += "class,score\n";
+                for row in predicted.chunks_exact(1) {
+                    text += &format!("{},{}\n", cell(&classes[predictor.class_of(row)]), row[0]);
+                }
+            }
             Some(classes) if width == classes.len() || width == 1 && classes.len() == 2 => {
                 let names = classes.iter().map(|name| cell(&format!("p_{name}")));
                 text += &format!("class,{}\n", names.collect::<Vec<_>>().join(","));
                 for row in predicted.chunks_exact(width) {
-                    let class = &classes[class_of(row)];
+                    let class = &classes[predictor.class_of(row)];
                     let shares: Vec<String> = match row {
                         [yes] => vec![(1.0 - yes).to_string(), yes.to_string()],
                         several => several.iter().map(f32::to_string).collect(),

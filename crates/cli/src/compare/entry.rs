@@ -166,9 +166,9 @@ pub fn is_seeded(data: &DataSection) -> bool {
 }
 
 /// What an entry can be judged by: its metrics, and its loss.
-pub fn scores(entry: &Entry, materials: &Materials) -> Vec<String> {
+pub fn scores(entry: &Entry, model: &Model, materials: &Materials) -> Vec<String> {
     let mut names: Vec<String> =
-        session::metrics(&entry.recipe, &materials.train).iter().map(ToString::to_string).collect();
+        session::metrics(&entry.recipe, model, &materials.train).iter().map(ToString::to_string).collect();
     if matches!(materials.train.target(), Target::Values { .. }) && names.iter().any(|name| name == "mse") {
         names.insert(0, "rmse".into());
     }

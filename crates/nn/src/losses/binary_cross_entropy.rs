@@ -1,7 +1,7 @@
 //! Binary cross-entropy (log loss, logistic regression), `-t·ln p - (1-t)·ln(1-p)`.
 
-use super::{Loss, Reduction, Target, constants, count};
-use crate::check;
+use super::{Loss, Reduction, Target, Task, constants, yes_no};
+use crate::check::{self, Check};
 use crate::table::Config;
 use gradus_graph::{Kind, Node, ShapeError};
 use gradus_tensor::Shape;
@@ -14,12 +14,13 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct BinaryCrossEntropy {
-    /// The weight of positive targets: one for all outputs, or one for each.
+    /// The weight of positive targets, above 0: one number for all outputs, or a list with one for each. Above 1 makes misses count
+    /// for more than false alarms. 1, as in PyTorch; Keras has none.
     pub pos_weight: PosWeight,
-    /// The network's outputs are logits. If not, they are probabilities; p and 1 - p are each clipped to [1e-7, 1 - 1e-7], without
-    /// gradient beyond.
+    /// The network's outputs are logits: on. If not, they are probabilities, as after an activation `sigmoid`; p and 1 - p are each
+    /// clipped to [1e-7, 1 - 1e-7], without gradient beyond. Keras takes probabilities unless told otherwise.
     pub from_logits: bool,
-    /// The mean or the sum.
+    /// `mean` or `sum`, over batch and outputs.
     pub reduction: Reduction,
 }
 
@@ -68,15 +69,7 @@ impl Loss for BinaryCrossEntropy {
                 return Err(ShapeError::new(expected, received, "correct the setting `pos_weight`"));
             }
         }
-        match (form, y.dims()) {
-            (Target::Soft, _) => Ok((y.clone(), Kind::Real)),
-            (Target::Usual, [batch] | [batch, gradus_tensor::Dim::Fixed(1)]) => Ok((vec![*batch].into(), Kind::Index)),
-            _ => {
-                let help = "for one class out of several use `cross_entropy`; for several yes/no answers at once give soft targets of \
-                            the output's shape";
-                Err(ShapeError::new("one output, [B, 1], for a class number 0 or 1", y.to_string(), help))
-            }
-        }
+        yes_no_target(y, form)
     }
 
     fn values(&self, y: &Node, target: &Node) -> Node {
@@ -96,6 +89,14 @@ impl Loss for BinaryCrossEntropy {
         t * positive + (1.0 - t) * negative
     }
 
+    fn task(&self, _y: &Shape) -> Task {
+        Task::Binary
+    }
+
+    fn check_target(&self, numbers: &[f32]) -> Check {
+        check_shares(numbers)
+    }
+
     fn reduction(&self) -> Reduction {
         self.reduction
     }
@@ -107,14 +108,37 @@ impl Loss for BinaryCrossEntropy {
     /// A probability above ½ says yes.
     fn metrics(&self, y: &Node, target: &Node) -> Vec<(&'static str, Node)> {
         let yes = y.gt(if self.from_logits { 0.0 } else { 0.5 });
-        let right = yes.eq(target.reshape(y.shape()).gt(0.5));
-        vec![("count", count(&right)), ("correct", right.sum_all())]
+        yes_no(&yes, target)
     }
 
     fn check(&self) -> Result<(), ShapeError> {
         match &self.pos_weight {
             PosWeight::All(weight) => check::positive("pos_weight", *weight),
             PosWeight::Each(weights) => weights.iter().try_for_each(|&w| check::positive("pos_weight", w)),
+        }
+    }
+}
+
+/// The target of yes/no answers: class numbers 0 and 1 for a single one, or numbers of the output's shape.
+pub(super) fn yes_no_target(y: &Shape, form: Target) -> Result<(Shape, Kind), ShapeError> {
+    match (form, y.dims()) {
+        (Target::Soft, _) => Ok((y.clone(), Kind::Real)),
+        (Target::Usual, [batch] | [batch, gradus_tensor::Dim::Fixed(1)]) => Ok((vec![*batch].into(), Kind::Index)),
+        _ => {
+            let help = "for one class out of several use `cross_entropy`; for several yes/no answers at once give soft targets of \
+                        the output's shape";
+            Err(ShapeError::new("one output, [B, 1], for a class number 0 or 1", y.to_string(), help))
+        }
+    }
+}
+
+/// Shares of yes are in [0, 1].
+pub(super) fn check_shares(numbers: &[f32]) -> Check {
+    match numbers.iter().find(|t| !(0.0..=1.0).contains(*t)) {
+        None => Ok(()),
+        Some(t) => {
+            let help = "give 0 for no and 1 for yes, or a number between; do not scale this target";
+            Err(ShapeError::new("numbers in [0, 1]", t.to_string(), help))
         }
     }
 }

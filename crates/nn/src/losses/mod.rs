@@ -1,12 +1,17 @@
 //! Losses: what is minimised, what a head predicts, and what is counted to judge it.
 //!
 //! A loss is a quotient, `Σ values / count`, so that the loss of a whole epoch is exact: sums and counts of all batches are added up
-//! before the division. The mean over batch and outputs is the default; [`Reduction::Sum`] by option; unreduced values are
-//! [`Loss::values`]. In a recipe: `loss = { cross_entropy = { label_smoothing = 0.1 } }`.
+//! before the division. The mean over batch and outputs is the default; [`Reduction::Sum`] by option; unreduced values (what other
+//! frameworks call the reduction `none`) are [`Loss::values`]. In a recipe: `loss = { cross_entropy = { label_smoothing = 0.1 } }`.
+
+mod classes;
 
 use gradus_graph::{Kind, Node, Role, ShapeError, Values, ops};
 use gradus_tensor::Shape;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+pub use classes::Weights;
 
 /// How targets are given.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,6 +22,19 @@ pub enum Target {
     Usual,
     /// As numbers of the output's shape: one-hot or soft rows for a classifier, several yes/no answers for a binary one.
     Soft,
+}
+
+/// What a network answers under a loss, and so what it is judged by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Task {
+    /// One class out of several; the loss predicts `probabilities`.
+    Classes,
+    /// Yes or no, for each output; the loss predicts `probabilities`.
+    Binary,
+    /// Yes or no, for each output, by the sign of a score that is no probability.
+    Sign,
+    /// Numbers.
+    Values,
 }
 
 /// How values become one number.
@@ -74,6 +92,24 @@ pub trait Loss {
     /// The loss of each element, or of each row where the outputs of a row form one answer: not reduced, weighted by class.
     fn values(&self, y: &Node, target: &Node) -> Node;
 
+    /// What the network answers, for an output of this shape. A classifier also offers [`Loss::predictions`], and `correct` among its
+    /// [`Loss::metrics`]; numbers have `squared_error` and `absolute_error`.
+    fn task(&self, _y: &Shape) -> Task {
+        Task::Values
+    }
+
+    /// What is wrong with targets that are given as numbers: with one sample's numbers along the output's last axis. Checked for all
+    /// data before training.
+    fn check_target(&self, _numbers: &[f32]) -> Result<(), ShapeError> {
+        Ok(())
+    }
+
+    /// Whether the mean over a whole data set depends on the batches that it is cut into. Such a loss is evaluated in batches of the
+    /// training's size.
+    fn depends_on_batch(&self) -> bool {
+        self.reduction() == Reduction::Sum
+    }
+
     /// The weight of each value in the mean's divisor, of the values' shape; 1 where there is none. The values have it in them.
     fn weights(&self, _y: &Node, _target: &Node) -> Option<Node> {
         None
@@ -99,43 +135,66 @@ pub trait Loss {
 table! {
     /// Any loss.
     pub enum AnyLoss: Loss, "a loss" {
-        mse::Mse, binary_cross_entropy::BinaryCrossEntropy, cross_entropy::CrossEntropy,
+        mse::Mse, mae::Mae, huber::Huber, smooth_l1::SmoothL1, cosine::Cosine, binary_cross_entropy::BinaryCrossEntropy, hinge::Hinge,
+        cross_entropy::CrossEntropy, nll::Nll, kl_divergence::KlDivergence, focal::Focal, dice::Dice,
     }
 }
 
-impl Loss for AnyLoss {
-    fn name(&self) -> &'static str {
-        self.key()
-    }
+pub use binary_cross_entropy::PosWeight;
 
-    fn target(&self, y: &Shape, form: Target) -> Result<(Shape, Kind), ShapeError> {
-        (**self).target(y, form)
-    }
+/// A loss that has another inside is that one.
+macro_rules! forward {
+    ($Wrapper:ty, $self:ident => $inner:expr, $name:expr) => {
+        impl Loss for $Wrapper {
+            fn name(&$self) -> &'static str {
+                $name
+            }
 
-    fn values(&self, y: &Node, target: &Node) -> Node {
-        (**self).values(y, target)
-    }
+            fn target(&$self, y: &Shape, form: Target) -> Result<(Shape, Kind), ShapeError> {
+                $inner.target(y, form)
+            }
 
-    fn weights(&self, y: &Node, target: &Node) -> Option<Node> {
-        (**self).weights(y, target)
-    }
+            fn values(&$self, y: &Node, target: &Node) -> Node {
+                $inner.values(y, target)
+            }
 
-    fn reduction(&self) -> Reduction {
-        (**self).reduction()
-    }
+            fn task(&$self, y: &Shape) -> Task {
+                $inner.task(y)
+            }
 
-    fn predictions(&self, y: &Node) -> Vec<(&'static str, Node)> {
-        (**self).predictions(y)
-    }
+            fn check_target(&$self, numbers: &[f32]) -> Result<(), ShapeError> {
+                $inner.check_target(numbers)
+            }
 
-    fn metrics(&self, y: &Node, target: &Node) -> Vec<(&'static str, Node)> {
-        (**self).metrics(y, target)
-    }
+            fn depends_on_batch(&$self) -> bool {
+                $inner.depends_on_batch()
+            }
 
-    fn check(&self) -> Result<(), ShapeError> {
-        (**self).check()
-    }
+            fn weights(&$self, y: &Node, target: &Node) -> Option<Node> {
+                $inner.weights(y, target)
+            }
+
+            fn reduction(&$self) -> Reduction {
+                $inner.reduction()
+            }
+
+            fn predictions(&$self, y: &Node) -> Vec<(&'static str, Node)> {
+                $inner.predictions(y)
+            }
+
+            fn metrics(&$self, y: &Node, target: &Node) -> Vec<(&'static str, Node)> {
+                $inner.metrics(y, target)
+            }
+
+            fn check(&$self) -> Result<(), ShapeError> {
+                $inner.check()
+            }
+        }
+    };
 }
+
+forward!(AnyLoss, self => (**self), self.key());
+forward!(Arc<dyn Loss + Send + Sync>, self => (**self), (**self).name());
 
 /// The two parts of a loss. `sample_weights: [B]` multiplies the values of each sample and takes part in the mean's divisor.
 ///
@@ -160,6 +219,12 @@ pub fn total(loss: &dyn Loss, y: &Node, target: &Node, sample_weights: Option<&N
     let mut weights = loss.weights(y, target);
     if let Some(w) = sample_weights {
         let shape = values.shape();
+        if !shape.has_batch() {
+            let help = "weight samples with a loss that has a value for each: `per_sample = true`";
+            let error = ShapeError::new("a value for each sample, [B, ..]", shape.to_string(), help);
+            let refused = y.graph().refuse(loss.name(), error);
+            return Total { sum: refused.clone(), count: refused };
+        }
         let rows = w.reshape([&w.shape().dims()[..1], &vec![1.into(); shape.rank() - 1][..]].concat()).expand(shape);
         values = values * &rows;
         weights = Some(weights.map_or(rows.clone(), |weights| weights * rows));
@@ -185,6 +250,22 @@ impl Total {
 /// The number of elements.
 fn count(x: &Node) -> Node {
     x.graph().apply(ops::Count { of: x.shape() }, &[])
+}
+
+/// The number of yes/no answers, and how many are right.
+fn yes_no(yes: &Node, target: &Node) -> Vec<(&'static str, Node)> {
+    let right = yes.eq(target.reshape(yes.shape()).gt(0.5));
+    vec![("count", count(&right)), ("correct", right.sum_all())]
+}
+
+/// What regressions are judged by.
+fn errors(y: &Node, target: &Node) -> Vec<(&'static str, Node)> {
+    let error = y - target;
+    vec![
+        ("squared_error", error.square().sum_all()),
+        ("absolute_error", error.abs().sum_all()),
+        ("count", count(&error)),
+    ]
 }
 
 /// Given numbers as a row, `[K]`, that broadcasts against `[.., K]`: a value of the training state, not of the model.

@@ -1,6 +1,6 @@
 //! Mean squared error, `mean (y - t)²`.
 
-use super::{Loss, Reduction, Target, count};
+use super::{Loss, Reduction, Target, errors};
 use crate::table::Config;
 use gradus_graph::{Kind, Node, ShapeError};
 use gradus_tensor::Shape;
@@ -13,11 +13,11 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Mse {
-    /// Half of it.
+    /// Half of it, as the texts do that want a derivative without a factor 2. Off, as in PyTorch and Keras.
     pub half: bool,
-    /// Half of it, divided by the batch size instead of the number of values.
+    /// Half of it, divided by the batch size instead of the number of values, as Caffe's EuclideanLoss. Off.
     pub per_batch: bool,
-    /// The mean or the sum.
+    /// `mean` or `sum`, over batch and outputs.
     pub reduction: Reduction,
 }
 
@@ -58,11 +58,6 @@ impl Loss for Mse {
     }
 
     fn metrics(&self, y: &Node, target: &Node) -> Vec<(&'static str, Node)> {
-        let error = y - target;
-        vec![
-            ("squared_error", error.square().sum_all()),
-            ("absolute_error", error.abs().sum_all()),
-            ("count", count(&error)),
-        ]
+        errors(y, target)
     }
 }

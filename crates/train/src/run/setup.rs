@@ -14,7 +14,7 @@ use gradus_data::Dataset;
 use gradus_data::loader::{Loader, LoaderMode, LoaderOptions};
 use gradus_graph::{Engine, Model, Request, State};
 use gradus_kernels::Pool;
-use gradus_metrics::{Direction, Evaluator};
+use gradus_metrics::Direction;
 use gradus_nn::schedules::Curve;
 use gradus_nn::step::Time;
 use gradus_nn::{Optimizer as _, Schedule as _};
@@ -39,10 +39,7 @@ impl<'t, 'a, 'v> Run<'t, 'a, 'v> {
         let step = objective.step(&train, Some(time))?;
         objective.check(&step, &train, "training")?;
         check_batches(&step, train.len(), trainer.batch_size)?;
-        for head in &objective.heads {
-            // Refuses metrics of another kind of task.
-            Evaluator::new(objective.task(&step, head), &head.metrics)?;
-        }
+        objective.check_metrics(&step)?;
         if let Some(valid) = valid {
             gradus_data::check::check_part(valid, "validation")?;
             objective.check(&step, valid, "validation")?;
