@@ -5,29 +5,44 @@ use gradus_cli::recipe::{self, Document, Recipe};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Every recipe by its name: `iris`, `course/curve-adam`.
-fn recipes() -> Vec<(String, PathBuf)> {
+/// A recipe, or one of the variants that a file holds.
+struct Ready {
+    /// As in `iris` and `course/curve:adam-0.01`.
+    name: String,
+    path: PathBuf,
+    variant: Option<String>,
+}
+
+fn recipes() -> Vec<Ready> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../recipes");
     let mut list = vec![];
-    for (prefix, least) in [("", 9), ("course/", 9)] {
+    for (prefix, least) in [("", 9), ("course/", 20)] {
         let before = list.len();
         for entry in std::fs::read_dir(folder.join(prefix)).unwrap() {
             let path = entry.unwrap().path();
-            if path.extension().is_some_and(|ending| ending == "toml") {
-                list.push((format!("{prefix}{}", path.file_stem().unwrap().to_string_lossy()), path));
+            if path.extension().is_none_or(|ending| ending != "toml") {
+                continue;
             }
+            let name = format!("{prefix}{}", path.file_stem().unwrap().to_string_lossy());
+            let (_, variants) = Document::load(&path, &[]).unwrap().variants().unwrap();
+            for variant in variants {
+                let name = format!("{name}:{}", variant.name);
+                list.push(Ready { name, path: path.clone(), variant: Some(variant.name) });
+            }
+            list.push(Ready { name, path, variant: None });
         }
-        assert!(list.len() - before >= least, "{list:?}");
+        assert!(list.len() - before >= least, "only {} recipes in {prefix:?}", list.len() - before);
     }
-    list.sort();
+    list.sort_by(|a, b| a.name.cmp(&b.name));
     list
 }
 
 #[test]
 fn every_recipe_is_valid_and_renders() {
-    for (_, path) in recipes() {
-        let (recipe, _) = Recipe::load(&path, &[]).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        assert!(!recipe.description.is_empty(), "{} says nothing of its task", path.display());
+    for Ready { name, path, variant } in recipes() {
+        let (recipe, _) =
+            Recipe::load_variant(&path, variant.as_deref(), &[]).unwrap_or_else(|e| panic!("{name}: {e}"));
+        assert!(!recipe.description.is_empty(), "{name} says nothing of its task");
         let text = recipe::render(&recipe);
         let again = Recipe::of(&Document::new("rendered", &text, &[]), "other").unwrap();
         assert_eq!(again, recipe, "{text}");
@@ -38,13 +53,14 @@ fn every_recipe_is_valid_and_renders() {
 fn every_recipe_trains() {
     let data = std::env::var_os("GRADUS_DATA").map(PathBuf::from).filter(|folder| folder.is_dir());
     let folder = std::env::temp_dir().join(format!("gradus-recipes-{}", std::process::id()));
-    for (name, path) in recipes() {
+    for Ready { name, path, variant } in recipes() {
         let text = std::fs::read_to_string(&path).unwrap();
         if !text.contains("embedded") && data.is_none() {
             eprintln!("skipped: {name} needs GRADUS_DATA");
             continue;
         }
-        let run = folder.join(&name);
+        let run = folder.join(name.replace(['/', ':'], "-"));
+        let variant = variant.map(|variant| ["--variant".to_string(), variant]);
         let output = Command::new(env!("CARGO_BIN_EXE_gradus"))
             .args([
                 "train",
@@ -57,6 +73,7 @@ fn every_recipe_trains() {
                 "--run-dir",
             ])
             .arg(&run)
+            .args(variant.iter().flatten())
             .arg(&path)
             .output()
             .unwrap();
