@@ -7,7 +7,7 @@ use crate::recipe::{self, Recipe};
 use crate::report::ReportData;
 use crate::report::data::{Curve, Evaluation, Picture, Point, Summary, Verdict};
 use crate::session::{self, Judgement};
-use gradus_data::{Dataset, Target};
+use gradus_data::{DataError, Dataset, FittedTransform, Target};
 use gradus_graph::{Model, State};
 use gradus_train::{Outcome, Predictor, Record, Scores, Trainer};
 
@@ -111,7 +111,7 @@ fn curves(history: &[Record], factor: Option<f64>) -> Vec<Curve> {
 fn picture(materials: &Materials, trainer: &Trainer<'_>, state: &State<f32>) -> Result<Option<Picture>> {
     let train = &materials.train;
     let width = match train.feature_shape() {
-        [width @ (1 | 2)] => *width,
+        [width @ (1 | 2)] if materials.transforms.inputs_come_back() => *width,
         _ => return Ok(None),
     };
     let names = train.feature_names().unwrap_or_else(|| match width {
@@ -122,11 +122,13 @@ fn picture(materials: &Materials, trainer: &Trainer<'_>, state: &State<f32>) -> 
     materials.transforms.inverse_inputs(&mut x, width)?;
     let stride = train.len().div_ceil(MOST_DOTS).max(1);
     let rows = (0..train.len()).step_by(stride);
+    // A logarithm may not exist below the least value.
+    let bounded = materials.transforms.steps.iter().any(|step| matches!(step, FittedTransform::Log1p(_)));
     let range = |k: usize| {
         let column = x.iter().skip(k).step_by(width).map(|&x| f64::from(x));
         let (low, high) = column.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), x| (low.min(x), high.max(x)));
         let margin = ((high - low) * 0.04).max(f64::from(f32::EPSILON));
-        [low - margin, high + margin]
+        [if bounded { low } else { low - margin }, high + margin]
     };
     let mut predictor = trainer.predictor(OUTPUT, state)?;
     match (width, train.target(), materials.schema.classes()) {
@@ -135,7 +137,7 @@ fn picture(materials: &Materials, trainer: &Trainer<'_>, state: &State<f32>) -> 
             materials.transforms.inverse_target(&mut y, 1)?;
             let [low, high] = range(0);
             let grid: Vec<f32> = (0..=400).map(|i| (low + (high - low) * f64::from(i) / 400.0) as f32).collect();
-            let mut curve = predict(materials, &mut predictor, grid.clone(), 1)?;
+            let Some(mut curve) = predict(materials, &mut predictor, grid.clone(), 1)? else { return Ok(None) };
             materials.transforms.inverse_target(&mut curve, 1)?;
             let pair = |x: f32, y: f32| [f64::from(x), f64::from(y)];
             Ok(Some(Picture::Fit {
@@ -153,7 +155,7 @@ fn picture(materials: &Materials, trainer: &Trainer<'_>, state: &State<f32>) -> 
             };
             let grid = (0..CELLS * CELLS).flat_map(|cell| [centre(0, cell % CELLS), centre(1, cell / CELLS)]).collect();
             let outputs = predictor.width();
-            let predicted = predict(materials, &mut predictor, grid, 2)?;
+            let Some(predicted) = predict(materials, &mut predictor, grid, 2)? else { return Ok(None) };
             Ok(Some(Picture::Regions {
                 x_name: names[0].clone(),
                 y_name: names[1].clone(),
@@ -171,9 +173,11 @@ fn picture(materials: &Materials, trainer: &Trainer<'_>, state: &State<f32>) -> 
     }
 }
 
-/// Predictions for inputs in the units of the data.
-fn predict(materials: &Materials, predictor: &mut Predictor, rows: Vec<f32>, width: usize) -> Result<Vec<f32>> {
+/// Predictions for inputs in the units of the data; `None` where one of them cannot be transformed.
+fn predict(materials: &Materials, predictor: &mut Predictor, rows: Vec<f32>, width: usize) -> Result<Option<Vec<f32>>> {
     let rows = gradus_tensor::Tensor::new([rows.len() / width, width], rows)?;
-    let data = materials.transforms.apply(Dataset::new(rows, Target::None)?)?;
-    Ok(predictor.predict(data.input_values())?)
+    match materials.transforms.apply(Dataset::new(rows, Target::None)?) {
+        Err(DataError::Unfit { .. }) => Ok(None),
+        data => Ok(Some(predictor.predict(data?.input_values())?)),
+    }
 }

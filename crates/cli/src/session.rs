@@ -246,12 +246,12 @@ pub fn in_units(metric: &str, value: f64, factor: f64) -> f64 {
 pub fn common_factor(transforms: &FittedPipeline, target: &Target) -> Option<f64> {
     let width = target.width();
     let values = matches!(target, Target::Values { .. }) && is_scaled(transforms, width);
-    let first = transforms.target_factor(0);
-    (values && first != 0.0 && (1..width).all(|k| transforms.target_factor(k) == first)).then_some(first)
+    let first = transforms.target_factor(0)?;
+    (values && first != 0.0 && (1..width).all(|k| transforms.target_factor(k) == Some(first))).then_some(first)
 }
 
 fn is_scaled(transforms: &FittedPipeline, width: usize) -> bool {
-    (0..width).any(|k| transforms.target_factor(k) != 1.0)
+    (0..width).any(|k| transforms.target_factor(k) != Some(1.0))
 }
 
 /// The last record's value of a score on the validation data, else on the training data.

@@ -6,7 +6,7 @@
 //! | [`schema`] | [`Schema`]: what a model must remember of its training data to read other data the same way |
 //! | [`readers`] | [`Source`]: a recipe's `{ idx = {…} }`, `{ npz = {…} }`, `{ csv = {…} }`, `{ take = {…} }`, … and one file each |
 //! | [`locator`] | [`Locator`]: where relative paths are looked for |
-//! | [`transforms`] | [`Pipeline`]: min-max, z-score, one-hot; fitted on the training data, applied anywhere |
+//! | [`transforms`] | [`Pipeline`]: min-max, z-score, robust, mean-absolute, unit norm, log1p, one-hot; fitted on the training data, applied anywhere |
 //! | [`split`] | parts held out for validation and test |
 //! | [`check`] | checks before training |
 //! | [`audit`] | samples in two parts, features that never change or lack a scale |
@@ -38,4 +38,4 @@ pub use readers::{Source, Task};
 pub use report::{ArrayReport, FileReport, check_file};
 pub use schema::{Column, Encoding, Schema, TargetSchema};
 pub use split::{Holdout, hold_out};
-pub use transforms::{FittedPipeline, Pipeline, Transform};
+pub use transforms::{FittedPipeline, FittedTransform, Pipeline, Transform};

@@ -1,4 +1,4 @@
-//! Min-max scaling: `y = (x - min)/(max - min)·(high - low) + low`; a constant feature maps to `low`.
+//! Min-max scaling: `y = (x - min)/(max - min)·(high - low) + low`; a constant feature maps to 0.
 
 use super::scale::{On, Per, Scale};
 use crate::dataset::Dataset;
@@ -86,7 +86,25 @@ mod tests {
         assert_eq!(values, [-1.0, 1.0, 0.0]);
         fitted.inverse_target(&mut values, 1).unwrap();
         assert_eq!(values, [100.0, 300.0, 200.0]);
-        assert_eq!(fitted.target_factor(0), 0.01);
+        assert_eq!(fitted.target_factor(0), Some(0.01));
+    }
+
+    #[test]
+    fn a_constant_feature_is_zero_in_any_range() {
+        let steps = vec![Transform::MinMax(MinMax { low: -1.0, ..MinMax::default() })];
+        let (fitted, data) = Pipeline { steps }.fit_apply(table()).unwrap();
+        let mut values = data.input_values().to_vec();
+        assert_eq!(values, [-1.0, 0.0, -0.5, 0.0, 1.0, 0.0]);
+        fitted.inverse_inputs(&mut values, 2).unwrap();
+        assert_eq!(values, [1.0, 7.0, 2.0, 7.0, 5.0, 7.0]);
+    }
+
+    #[test]
+    fn per_channel() {
+        let x = Tensor::new([2, 2, 1, 2], vec![1.0f32, 3.0, 10.0, 30.0, 5.0, 2.0, 50.0, 20.0]).unwrap();
+        let steps = vec![Transform::MinMax(MinMax { per: Some(Per::Channel), ..MinMax::default() })];
+        let (_, data) = Pipeline { steps }.fit_apply(Dataset::new(x, Target::None).unwrap()).unwrap();
+        assert_eq!(data.input_values(), [0.0, 0.5, 0.0, 0.5, 1.0, 0.25, 1.0, 0.25]);
     }
 
     #[test]

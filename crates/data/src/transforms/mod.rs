@@ -3,15 +3,35 @@
 //! ```toml
 //! transforms = [ { min_max = {} }, { z_score = { on = "target" } }, { one_hot = {} } ]
 //! ```
+//!
+//! | transform | formula | a constant feature | undone |
+//! |---|---|---|---|
+//! | [`MinMax`] | to the range from `low` to `high` | 0 | yes |
+//! | [`ZScore`] | `(x - μ)/σ` | 0 | yes |
+//! | [`Robust`] | `(x - median)/(Q₃ - Q₁)` | 0 | yes |
+//! | [`MeanAbsolute`] | `(x - μ)/Σ|x - μ|` | 0 | yes |
+//! | [`UnitNorm`] | `x/‖x‖` of each sample | | no, so not for targets |
+//! | [`Log1p`] | `ln(1 + x)` | | yes |
+//! | [`OneHot`] | class `k` to a row of 0 with a 1 at `k` | | |
+//!
+//! The first four are fitted [`Per`] feature, per channel, or over the whole array.
 
+mod log1p;
+mod mean_absolute;
 mod min_max;
 mod one_hot;
+mod robust;
 mod scale;
+mod unit_norm;
 mod z_score;
 
+pub use log1p::Log1p;
+pub use mean_absolute::MeanAbsolute;
 pub use min_max::MinMax;
 pub use one_hot::OneHot;
+pub use robust::Robust;
 pub use scale::{On, Per, Scale};
+pub use unit_norm::{Norm, UnitNorm};
 pub use z_score::ZScore;
 
 use crate::dataset::{Dataset, Target};
@@ -26,6 +46,14 @@ pub enum Transform {
     MinMax(MinMax),
     /// To mean 0 and standard deviation 1.
     ZScore(ZScore),
+    /// To median 0 and quartiles at a distance of 1.
+    Robust(Robust),
+    /// To mean 0 and absolute values that add up to 1.
+    MeanAbsolute(MeanAbsolute),
+    /// Each sample to length 1.
+    UnitNorm(UnitNorm),
+    /// To `ln(1 + x)`.
+    Log1p(Log1p),
     /// Class labels to rows of 0 and 1.
     OneHot(OneHot),
 }
@@ -36,6 +64,10 @@ pub enum Transform {
 pub enum FittedTransform {
     /// `y = (x - center)·factor + offset`.
     Scale(Scale),
+    /// Each sample to length 1.
+    UnitNorm(UnitNorm),
+    /// To `ln(1 + x)`.
+    Log1p(Log1p),
     /// Class labels to rows of 0 and 1.
     OneHot {
         /// The classes in the order of the columns.
@@ -102,30 +134,36 @@ impl FittedPipeline {
     /// Undoes the transforms of real-valued targets on predicted `values`, `[N, K]` row after row with `width` = K, in place.
     pub fn inverse_target(&self, values: &mut [f32], width: usize) -> Result<(), DataError> {
         for step in self.steps.iter().rev() {
-            if let FittedTransform::Scale(scale @ Scale { on: On::Target, .. }) = step {
-                scale.invert(values, width)?;
-            }
+            step.invert(On::Target, values, width)?;
         }
         Ok(())
     }
 
     /// Undoes the transforms of inputs, `[N, features…]` row after row with `width` numbers each, in place.
+    ///
+    /// # Errors
+    /// Another width than was fitted, or a transform with no way back: see [`FittedPipeline::inputs_come_back`].
     pub fn inverse_inputs(&self, values: &mut [f32], width: usize) -> Result<(), DataError> {
         for step in self.steps.iter().rev() {
-            if let FittedTransform::Scale(scale @ Scale { on: On::Inputs, .. }) = step {
-                scale.invert(values, width)?;
-            }
+            step.invert(On::Inputs, values, width)?;
         }
         Ok(())
     }
 
-    /// The slope of target `k` under all its scalings together: an error in scaled units divided by this is one in real units.
-    pub fn target_factor(&self, k: usize) -> f64 {
-        let scales = self.steps.iter().filter_map(|step| match step {
+    /// Whether the transforms of inputs can be undone: not so with [`UnitNorm`].
+    pub fn inputs_come_back(&self) -> bool {
+        !self.steps.iter().any(|step| matches!(step, FittedTransform::UnitNorm(_)))
+    }
+
+    /// The slope of target `k` under all its transforms together: an error in scaled units divided by this is one in real units.
+    /// `None` where the slope is not the same everywhere, as with [`Log1p`].
+    pub fn target_factor(&self, k: usize) -> Option<f64> {
+        let slope = |step: &FittedTransform| match step {
             FittedTransform::Scale(scale @ Scale { on: On::Target, .. }) => Some(scale.factor(k)),
-            _ => None,
-        });
-        scales.product()
+            FittedTransform::Log1p(Log1p { on: On::Target }) => None,
+            _ => Some(1.0),
+        };
+        self.steps.iter().map(slope).product()
     }
 }
 
@@ -135,6 +173,10 @@ impl Transform {
         match self {
             Transform::MinMax(config) => config.fit(train).map(FittedTransform::Scale),
             Transform::ZScore(config) => config.fit(train).map(FittedTransform::Scale),
+            Transform::Robust(config) => config.fit(train).map(FittedTransform::Scale),
+            Transform::MeanAbsolute(config) => config.fit(train).map(FittedTransform::Scale),
+            Transform::UnitNorm(config) => config.fit(),
+            Transform::Log1p(config) => numbers(train, config.on).map(|_| FittedTransform::Log1p(config.clone())),
             Transform::OneHot(config) => config.fit(train),
         }
     }
@@ -145,7 +187,25 @@ impl FittedTransform {
     pub fn apply(&self, data: Dataset) -> Result<Dataset, DataError> {
         match self {
             FittedTransform::Scale(scale) => scale.apply(data),
+            FittedTransform::UnitNorm(config) => Ok(config.apply(data)),
+            FittedTransform::Log1p(config) => config.apply(data),
             FittedTransform::OneHot { classes } => one_hot::apply(classes, data),
+        }
+    }
+
+    /// Undoes the transform in place if it works on `on`.
+    fn invert(&self, on: On, values: &mut [f32], width: usize) -> Result<(), DataError> {
+        match self {
+            FittedTransform::Scale(scale) if scale.on == on => scale.invert(values, width),
+            FittedTransform::Log1p(config) if config.on == on => {
+                Log1p::invert(values);
+                Ok(())
+            }
+            FittedTransform::UnitNorm(_) if on == On::Inputs => Err(DataError::unfit(
+                "the inputs cannot be scaled back: unit_norm drops the length of each sample",
+                "keep a copy of the data as they were",
+            )),
+            _ => Ok(()),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The linear map behind min-max and z-score: `y = (x - center)·factor + offset`, one set of numbers per feature, per channel
+//! The linear map behind min-max, z-score, robust and mean-absolute scaling: `y = (x - center)·factor + offset`, one set of numbers per feature, per channel
 //! or for all.
 
 use super::numbers;
@@ -26,11 +26,12 @@ pub enum Per {
     /// Every channel has its own: the first axis of samples `[C, H, W]`, every feature of a table, and the one channel of
     /// grey pictures `[H, W]`.
     Channel,
-    /// One for all: the default for pictures, samples of rank 2 and more.
+    /// One for all, the whole array: the default for pictures, samples of rank 2 and more.
+    #[serde(alias = "whole")]
     All,
 }
 
-/// A fitted linear map. A constant feature has the factor 0, so it maps to 0 (to `low` in a min-max range) and back to itself.
+/// A fitted linear map. A constant feature has the factor 0, so it maps to 0 and back to itself.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Scale {
@@ -99,7 +100,9 @@ impl Scale {
         };
         let width = tensor.row_len();
         self.check(width)?;
-        self.map(tensor.f32_mut().unwrap_or_default(), width, |x, center, factor| (x - center) * factor + self.offset);
+        self.map(tensor.f32_mut().unwrap_or_default(), width, |x, center, factor| {
+            if factor == 0.0 { 0.0 } else { (x - center) * factor + self.offset }
+        });
         Ok(data)
     }
 

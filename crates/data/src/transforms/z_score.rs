@@ -19,17 +19,36 @@ pub struct ZScore {
 impl ZScore {
     pub(super) fn fit(&self, data: &Dataset) -> Result<Scale, DataError> {
         Scale::fit(data, self.on, self.per, 0.0, |values, again| {
-            let (count, sum) = values.fold((0.0, 0.0), |(count, sum), x| (count + 1.0, sum + x));
-            let mean = sum / count;
-            let (squares, most) = again.fold((0.0, 0f64), |(squares, most), x| {
-                let d = x - mean;
-                (squares + d * d, if d.is_nan() { f64::NAN } else { most.max(d.abs()) })
-            });
-            // A constant column's deviations are rounding errors of its mean, not a spread.
-            let constant = most <= mean.abs() * 1e-12;
-            (mean, if constant { 0.0 } else { 1.0 / (squares / count).sqrt() })
+            let spread = mean_and_spread(values, again, |d| d * d);
+            (spread.mean, if spread.constant { 0.0 } else { 1.0 / (spread.sum / spread.count).sqrt() })
         })
     }
+}
+
+/// The mean of some numbers, and how far they are from it.
+pub(super) struct Spread {
+    pub count: f64,
+    pub mean: f64,
+    /// The sum of a function of the deviations from the mean.
+    pub sum: f64,
+    /// Whether all numbers are the same.
+    pub constant: bool,
+}
+
+/// Takes the same numbers twice, and sums `f` of their deviations from the mean.
+pub(super) fn mean_and_spread(
+    values: &mut dyn Iterator<Item = f64>,
+    again: &mut dyn Iterator<Item = f64>,
+    f: impl Fn(f64) -> f64,
+) -> Spread {
+    let (count, total) = values.fold((0.0, 0.0), |(count, total), x| (count + 1.0, total + x));
+    let mean = total / count;
+    let (sum, most) = again.fold((0.0, 0f64), |(sum, most), x| {
+        let d = x - mean;
+        (sum + f(d), if d.is_nan() { f64::NAN } else { most.max(d.abs()) })
+    });
+    // A constant column's deviations are rounding errors of its mean, not a spread.
+    Spread { count, mean, sum, constant: most <= mean.abs() * 1e-12 }
 }
 
 #[cfg(test)]
