@@ -5,6 +5,7 @@ use crate::schema::{Column, Schema, TargetSchema};
 use gradus_tensor::{Element, Tensor};
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
+use std::hash::Hash;
 
 /// A table of samples: inputs `[N, features…]` as `f32`, and what is to be predicted of each.
 ///
@@ -23,6 +24,8 @@ pub struct Dataset {
     pub(crate) inputs: Tensor,
     pub(crate) columns: Option<Vec<Column>>,
     pub(crate) target: Target,
+    /// The group of each sample, which splits keep whole.
+    pub(crate) groups: Option<Vec<u32>>,
 }
 
 /// What is to be predicted.
@@ -66,7 +69,7 @@ impl Dataset {
         if let Some(targets) = target.rows().filter(|&targets| targets != inputs.rows()) {
             return Err(DataError::Lengths { file: "data".to_string(), inputs: inputs.rows(), targets });
         }
-        Ok(Dataset { inputs: inputs.into_f32(), columns: None, target })
+        Ok(Dataset { inputs: inputs.into_f32(), columns: None, target, groups: None })
     }
 
     /// The same data with its table columns named. Fails unless the columns make exactly the features there are.
@@ -81,6 +84,43 @@ impl Dataset {
         }
         self.columns = Some(columns);
         Ok(self)
+    }
+
+    /// The same data in groups that splits keep whole: one id per sample, of any kind; equal ids are one group.
+    ///
+    /// ```
+    /// use gradus_data::{Holdout, hold_out, readers::Embedded};
+    /// let plants: Vec<String> = (0..150).map(|flower| format!("plant {}", flower / 5)).collect();
+    /// let iris = Embedded::Iris.read().with_groups(&plants)?;
+    /// let (train, parts) = hold_out(&iris, &[Holdout::fraction(0.2)], 7)?;
+    /// assert_eq!((train.len(), parts[0].len()), (120, 30));
+    /// let plants = parts[0].groups().unwrap();
+    /// assert!(plants.chunks(5).all(|flowers| flowers.iter().all(|plant| *plant == flowers[0])));
+    /// # Ok::<(), gradus_data::DataError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// More or fewer ids than samples.
+    pub fn with_groups<G: Eq + Hash>(mut self, ids: &[G]) -> Result<Dataset, DataError> {
+        if ids.len() != self.len() {
+            return Err(DataError::Mismatch {
+                expected: format!("one group id for each of {} samples", self.len()),
+                received: ids.len().to_string(),
+                help: "give every sample the id of its group".to_string(),
+            });
+        }
+        let mut known = HashMap::new();
+        let mut number = |id| {
+            let next = known.len() as u32;
+            *known.entry(id).or_insert(next)
+        };
+        self.groups = Some(ids.iter().map(&mut number).collect());
+        Ok(self)
+    }
+
+    /// The group of each sample as a number, if the data have groups.
+    pub fn groups(&self) -> Option<&[u32]> {
+        self.groups.as_deref()
     }
 
     /// How many samples there are.
@@ -187,12 +227,14 @@ impl Dataset {
                 Target::Values { values: values.select(indices)?, names: names.clone() }
             }
         };
-        Ok(Dataset { inputs, columns: self.columns.clone(), target })
+        let groups = self.groups.as_ref().map(|groups| indices.iter().map(|&i| groups[i]).collect());
+        Ok(Dataset { inputs, columns: self.columns.clone(), target, groups })
     }
 
     /// The samples of several data sets one after the other, `[N₁ + N₂ + …, features…]`.
     ///
-    /// Nothing is scaled anew: parts that were transformed alike stay so.
+    /// Nothing is scaled anew: parts that were transformed alike stay so. Groups are dropped, since one number may mean another
+    /// group in each.
     ///
     /// ```
     /// use gradus_data::{Dataset, readers::Embedded};
@@ -237,7 +279,7 @@ impl Dataset {
                 Target::Values { values: Tensor::new([rows, names.len()], values)?, names: names.clone() }
             }
         };
-        Ok(Dataset { inputs, columns: first.columns.clone(), target })
+        Ok(Dataset { inputs, columns: first.columns.clone(), target, groups: None })
     }
 
     /// What a model must remember of this data.

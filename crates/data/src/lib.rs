@@ -7,7 +7,7 @@
 //! | [`readers`] | [`Source`]: a recipe's `{ idx = {…} }`, `{ npz = {…} }`, `{ csv = {…} }`, `{ take = {…} }`, … and one file each |
 //! | [`locator`] | [`Locator`]: where relative paths are looked for |
 //! | [`transforms`] | [`Pipeline`]: min-max, z-score, robust, mean-absolute, unit norm, log1p, one-hot; fitted on the training data, applied anywhere |
-//! | [`split`] | parts held out for validation and test |
+//! | [`split`] | parts held out for validation and test, k folds; stratified, grouped |
 //! | [`check`] | checks before training |
 //! | [`audit`] | samples in two parts, features that never change or lack a scale |
 //! | [`loader`] | [`Loader`]: shuffled batches, gathered ahead of training |
@@ -37,5 +37,5 @@ pub use locator::Locator;
 pub use readers::{Source, Task};
 pub use report::{ArrayReport, FileReport, check_file};
 pub use schema::{Column, Encoding, Schema, TargetSchema};
-pub use split::{Holdout, hold_out};
+pub use split::{Holdout, KFold, hold_out, k_fold};
 pub use transforms::{FittedPipeline, FittedTransform, Pipeline, Transform};

@@ -66,7 +66,7 @@ pub use gradus_train::{Result, TrainError as Error};
 /// The names that most programs use: `use gradus::prelude::*;`.
 pub mod prelude {
     pub use gradus_data::readers::Embedded;
-    pub use gradus_data::split::{Holdout, hold_out};
+    pub use gradus_data::split::{Holdout, KFold, hold_out, k_fold};
     pub use gradus_data::{Dataset, Pipeline, Target};
     pub use gradus_graph::{Graph, Init, Model, Node, Role, State};
     pub use gradus_metrics::Metric;

@@ -37,6 +37,18 @@ pub(super) fn check(recipe: &Recipe, document: &Document) -> Result<(), RecipeEr
                     "leave the part out to do without it",
                 );
             }
+            if let (Some(fold), Some(of)) = (held.fold, held.of) {
+                if of < 2 {
+                    let problem = format!("`data.{key}.of` is {of}, but must be at least 2");
+                    let help = "it is the number of folds: { fold = 2, of = 5 }";
+                    return at(&format!("data.{key}.of"), problem, "expected at least 2", help);
+                }
+                if !(1..=of).contains(&fold) {
+                    let problem = format!("`data.{key}.fold` is {fold}, but must be from 1 to {of}");
+                    let help = "it says which of the folds is held out, counted from 1";
+                    return at(&format!("data.{key}.fold"), problem, &format!("expected 1 to {of}"), help);
+                }
+            }
         }
     }
     let mut sources = vec![("train", &recipe.data.train)];

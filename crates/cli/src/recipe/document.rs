@@ -55,7 +55,7 @@ const SHORT: [(&str, &str); 7] = [
     ("up", "strips"),
     ("worsening", "checks"),
 ];
-const HOLDOUT: [&str; 4] = ["fraction", "count", "stratified", "shuffle"];
+const HOLDOUT: [&str; 6] = ["fraction", "count", "fold", "of", "stratified", "shuffle"];
 
 impl Document {
     /// A recipe's text, with `--set` options such as `train.epochs=3`.
@@ -332,11 +332,15 @@ fn make_room(at: &mut DeValue<'_>, keys: &[Key<'_>], depth: usize) {
         DeValue::Table(table) if (family || part) && !table.contains_key(name) => {
             let holdout =
                 part && HOLDOUT.contains(&name) && table.keys().all(|key| HOLDOUT.contains(&key.get_ref().as_ref()));
-            match name {
-                "fraction" if holdout => drop(table.remove("count")),
-                "count" if holdout => drop(table.remove("fraction")),
-                _ if holdout => {}
-                _ => *table = DeTable::new(),
+            let others: &[&str] = match name {
+                "fraction" => &["count", "fold", "of"],
+                "count" => &["fraction", "fold", "of"],
+                "fold" | "of" => &["fraction", "count"],
+                _ => &[],
+            };
+            match holdout {
+                true => others.iter().for_each(|other| drop(table.remove(*other))),
+                false => *table = DeTable::new(),
             }
         }
         _ => {}

@@ -4,7 +4,7 @@ use gradus_data::readers::{CsvSource, Embedded, IdxSource, NpySource, NpzSource,
 use gradus_data::{Holdout, Source};
 use serde::{Deserialize, Serialize};
 
-/// `{ fraction = 0.1 }`, `{ count = 1000, stratified = false }`, or a source such as `{ npz = { … } }`.
+/// `{ fraction = 0.1 }`, `{ count = 1000, stratified = false }`, `{ fold = 2, of = 5 }`, or a source such as `{ npz = { … } }`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Fields", into = "Fields")]
 pub enum Part {
@@ -22,6 +22,10 @@ struct Fields {
     fraction: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     count: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fold: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    of: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
     stratified: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -44,8 +48,9 @@ impl TryFrom<Fields> for Part {
     type Error = &'static str;
 
     fn try_from(fields: Fields) -> Result<Part, &'static str> {
-        let Fields { fraction, count, stratified, shuffle, idx, npy, npz, csv, embedded, take } = fields;
-        let held = fraction.is_some() || count.is_some() || stratified.is_some() || shuffle.is_some();
+        let Fields { fraction, count, fold, of, stratified, shuffle, idx, npy, npz, csv, embedded, take } = fields;
+        let sizes = usize::from(fraction.is_some()) + usize::from(count.is_some()) + usize::from(fold.is_some());
+        let held = sizes > 0 || of.is_some() || stratified.is_some() || shuffle.is_some();
         let mut sources: Vec<Source> = vec![];
         sources.extend(idx.map(Source::Idx));
         sources.extend(npy.map(Source::Npy));
@@ -55,14 +60,19 @@ impl TryFrom<Fields> for Part {
         sources.extend(take.map(Source::Take));
         match (held, sources.pop()) {
             (false, Some(source)) if sources.is_empty() => Ok(Part::Source(source)),
-            (true, None) if fraction.is_some() != count.is_some() => Ok(Part::Held(Holdout {
+            (true, None) if fold.is_some() != of.is_some() => {
+                Err("`fold` and `of` need each other\nwrite { fold = 2, of = 5 }")
+            }
+            (true, None) if sizes == 1 => Ok(Part::Held(Holdout {
                 fraction,
                 count,
+                fold,
+                of,
                 stratified: stratified.unwrap_or(true),
                 shuffle: shuffle.unwrap_or(true),
             })),
-            (true, None) => Err("a part held out of the training data needs either `fraction` or `count`\n\
-                 write { fraction = 0.1 } or { count = 1000 }"),
+            (true, None) => Err("a part held out of the training data needs one of `fraction`, `count` and `fold`\n\
+                 write { fraction = 0.1 }, { count = 1000 } or { fold = 2, of = 5 }"),
             _ => Err("a part is either one source or held out of the training data\n\
                  write { fraction = 0.1 }, or one source such as { npz = { path = \"test.npz\", task = \"classes\" } }"),
         }
@@ -73,8 +83,9 @@ impl From<Part> for Fields {
     fn from(part: Part) -> Fields {
         let mut fields = Fields::default();
         match part {
-            Part::Held(Holdout { fraction, count, stratified, shuffle }) => {
+            Part::Held(Holdout { fraction, count, fold, of, stratified, shuffle }) => {
                 (fields.fraction, fields.count) = (fraction, count);
+                (fields.fold, fields.of) = (fold, of);
                 (fields.stratified, fields.shuffle) = (Some(stratified), Some(shuffle));
             }
             Part::Source(Source::Idx(source)) => fields.idx = Some(source),

@@ -59,6 +59,12 @@ pub struct CsvSource {
     /// Columns to leave out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub drop: Vec<ColumnRef>,
+    /// A column of training data whose equal cells make a group, such as a patient: when parts are held out, a group stays whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<ColumnRef>,
+    /// Whether the column `group` is an input, too; otherwise it is left out of the inputs.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub group_is_input: bool,
     /// What stands for a missing cell.
     #[serde(default = "missing_words")]
     pub missing: Vec<String>,
@@ -127,6 +133,8 @@ impl CsvSource {
             label_trim: String::new(),
             categorical: Vec::new(),
             drop: Vec::new(),
+            group: None,
+            group_is_input: false,
             missing: missing_words(),
             on_missing: OnMissing::Error,
         }
@@ -145,14 +153,23 @@ impl CsvSource {
         let drop: Vec<usize> = self.drop.iter().map(|column| view.find("drop", column)).collect::<Result<_, _>>()?;
         let forced: Vec<usize> =
             self.categorical.iter().map(|column| view.find("categorical", column)).collect::<Result<_, _>>()?;
+        // Only training data are split.
+        let group = match &self.group {
+            Some(column) if schema.is_none() => Some(view.find("group", column)?),
+            _ => None,
+        };
+        let is_input = |column: &usize| {
+            let left_out = group == Some(*column) && !self.group_is_input;
+            !targets.contains(column) && !drop.contains(column) && !left_out
+        };
         let features: Vec<usize> = match schema.and_then(|schema| schema.columns.as_ref()) {
             Some(columns) => columns.iter().map(|column| view.find_name(&column.name)).collect::<Result<_, _>>()?,
-            None => (0..table.width()).filter(|column| !targets.contains(column) && !drop.contains(column)).collect(),
+            None => (0..table.width()).filter(is_input).collect(),
         };
         if features.is_empty() {
             return Err(view.error("no column is left for the inputs".to_string(), "drop fewer columns"));
         }
-        let used: Vec<usize> = features.iter().chain(&targets).copied().collect();
+        let used: Vec<usize> = features.iter().chain(&targets).chain(&group).copied().collect();
         let rows = view.complete_rows(&used)?;
         let columns = match schema.and_then(|schema| schema.columns.clone()) {
             Some(columns) => columns,
@@ -163,7 +180,11 @@ impl CsvSource {
         };
         let inputs = view.encode(&features, &columns, &rows)?;
         let target = view.target(&targets, &rows, schema)?;
-        Dataset::new(inputs, target).map_err(|e| e.of(&table.file))?.with_columns(columns)
+        let data = Dataset::new(inputs, target).map_err(|e| e.of(&table.file))?.with_columns(columns)?;
+        match group {
+            Some(column) => data.with_groups(&view.names_of(column, &rows)?),
+            None => Ok(data),
+        }
     }
 
     /// Reads the columns that the model was trained on, by name if the file has a header and else by position. Every cell must

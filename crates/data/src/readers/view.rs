@@ -204,6 +204,15 @@ impl<'a> View<'a> {
         }
     }
 
+    /// The cells of a column as names, none of which may be missing.
+    pub fn names_of(&self, column: usize, rows: &[usize]) -> Result<Vec<String>, DataError> {
+        let name = |&row: &usize| match self.is_missing(row, column) {
+            true => Err(self.missing(row, column)),
+            false => Ok(plain_label(self.table.cell(row, column))),
+        };
+        rows.iter().map(name).collect()
+    }
+
     fn classes(&self, column: usize, rows: &[usize], schema: Option<&Schema>) -> Result<Target, DataError> {
         let known = schema.and_then(Schema::classes);
         let trim: Vec<char> = self.source.label_trim.chars().collect();

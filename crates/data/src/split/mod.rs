@@ -1,8 +1,15 @@
-//! Splits: parts held out of a data set by fraction or count, stratified by class, seeded.
+//! Splits: parts held out of a data set by fraction, count or fold, stratified by class, groups kept whole, seeded.
 //!
 //! A stratified split is systematic sampling: the samples of each class are put into a random order and laid evenly on the
 //! interval from 0 to 1, all classes together are sorted by place, and the parts are cut off from the front. So every part has
 //! its exact size, and each class its share to within one sample per cut.
+//!
+//! If the data have groups, these stay whole, and sizes are as near as they allow: see [`Dataset::with_groups`].
+
+mod groups;
+mod k_fold;
+
+pub use k_fold::{KFold, k_fold};
 
 use crate::dataset::{Dataset, Target};
 use crate::error::DataError;
@@ -12,16 +19,24 @@ use serde::{Deserialize, Serialize};
 /// The random stream that splits draw from.
 pub const SPLIT_STREAM: u32 = 0xDA7A_0000;
 
-/// A part to hold out, as a recipe writes it: `valid = { fraction = 0.1 }` or `test = { count = 1000 }`.
+/// A part to hold out, as a recipe writes it: `valid = { fraction = 0.1 }`, `test = { count = 1000 }` or
+/// `valid = { fold = 2, of = 5 }`.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Holdout {
-    /// Its size as a fraction of all samples, above 0 and below 1. Either this or `count`.
+    /// Its size as a fraction of all samples, above 0 and below 1. Either this, `count` or `fold`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fraction: Option<f64>,
-    /// Its size in samples. Either this or `fraction`.
+    /// Its size in samples. Either this, `fraction` or `fold`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub count: Option<usize>,
+    /// Which of the folds that the samples not yet held out are dealt into, from 1 to `of`; with one seed all folds are of one
+    /// dealing. See [`KFold`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fold: Option<usize>,
+    /// How many folds there are, at least 2.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub of: Option<usize>,
     /// Whether every class has its share of the part. Only for class labels; without them it has no effect.
     #[serde(default = "yes")]
     pub stratified: bool,
@@ -37,35 +52,48 @@ fn yes() -> bool {
 impl Holdout {
     /// A random, stratified part of this fraction.
     pub fn fraction(fraction: f64) -> Holdout {
-        Holdout { fraction: Some(fraction), count: None, stratified: true, shuffle: true }
+        Holdout { fraction: Some(fraction), count: None, fold: None, of: None, stratified: true, shuffle: true }
     }
 
     /// A random, stratified part of this many samples.
     pub fn count(count: usize) -> Holdout {
-        Holdout { fraction: None, count: Some(count), stratified: true, shuffle: true }
+        Holdout { count: Some(count), fraction: None, ..Holdout::fraction(0.0) }
     }
 
-    /// How many of `len` samples the part has. Fails if that is none or all.
+    /// One of `of` random, stratified folds, counted from 1.
+    pub fn fold(fold: usize, of: usize) -> Holdout {
+        Holdout { fold: Some(fold), of: Some(of), fraction: None, ..Holdout::fraction(0.0) }
+    }
+
+    /// How many of `len` samples the part has, unless groups that stay whole ask for another size. Fails if that is none or all.
     pub fn size(&self, len: usize) -> Result<usize, DataError> {
-        let (size, said) = match (self.fraction, self.count) {
-            (Some(fraction), None) if fraction > 0.0 && fraction < 1.0 => {
-                ((len as f64 * fraction).round() as usize, format!("a fraction of {fraction}"))
+        let size = match (self.fraction, self.count, self.folds()?) {
+            (Some(fraction), None, None) if fraction > 0.0 && fraction < 1.0 => {
+                (len as f64 * fraction).round() as usize
             }
-            (Some(fraction), None) => {
+            (Some(fraction), None, None) => {
                 let expected = "it must be above 0 and below 1".to_string();
                 return Err(DataError::Option { option: "fraction", received: fraction.to_string(), expected });
             }
-            (None, Some(count)) => (count, format!("a count of {count}")),
+            (None, Some(count), None) => count,
+            (None, None, Some((fold, of))) => len / of + usize::from(fold <= len % of),
+            (None, None, None) => {
+                return Err(DataError::Option {
+                    option: "fraction",
+                    received: "not given, nor count, nor fold".to_string(),
+                    expected: "a part that is held out needs exactly one of them".to_string(),
+                });
+            }
             _ => {
                 return Err(DataError::Option {
                     option: "fraction",
-                    received: if self.count.is_some() { "given beside count" } else { "not given, nor count" }
-                        .to_string(),
-                    expected: "a part that is held out needs exactly one of the two".to_string(),
+                    received: "not alone".to_string(),
+                    expected: "a part that is held out needs exactly one of fraction, count and fold".to_string(),
                 });
             }
         };
         let help = "change the size of the part that is held out, or give more data";
+        let said = self.in_words();
         match size {
             0 => Err(DataError::unfit(format!("the split is empty: {said} of {len} samples is none"), help)),
             size if size >= len => {
@@ -75,10 +103,35 @@ impl Holdout {
             size => Ok(size),
         }
     }
+
+    /// The fold and the number of folds, if it is one.
+    fn folds(&self) -> Result<Option<(usize, usize)>, DataError> {
+        let wrong = |option, received: String, expected: &str| {
+            Err(DataError::Option { option, received, expected: expected.to_string() })
+        };
+        match (self.fold, self.of) {
+            (None, None) => Ok(None),
+            (Some(_), None) => wrong("of", "not given".to_string(), "a fold needs the number of folds, at least 2"),
+            (None, Some(_)) => wrong("fold", "not given".to_string(), "`of` says which number of folds; say which one"),
+            (_, Some(of)) if of < 2 => wrong("of", of.to_string(), "there must be at least 2 folds"),
+            (Some(fold), Some(of)) if fold == 0 || fold > of => {
+                wrong("fold", fold.to_string(), &format!("it must be from 1 to {of}, the number of folds"))
+            }
+            (Some(fold), Some(of)) => Ok(Some((fold, of))),
+        }
+    }
+
+    fn in_words(&self) -> String {
+        match (self.fraction, self.count, self.fold, self.of) {
+            (Some(fraction), ..) => format!("a fraction of {fraction}"),
+            (_, Some(count), ..) => format!("a count of {count}"),
+            (_, _, fold, of) => format!("fold {} of {}", fold.unwrap_or_default(), of.unwrap_or_default()),
+        }
+    }
 }
 
 /// The rows of each part, in ascending order: first of what is left, then of every part. Sizes are told from all samples, so
-/// fractions of 0.2 and 0.2 leave 0.6.
+/// fractions of 0.2 and 0.2 leave 0.6; but a fold is one of what the parts before it leave.
 ///
 /// ```
 /// use gradus_data::readers::Embedded;
@@ -93,13 +146,38 @@ pub fn hold_out_rows(data: &Dataset, parts: &[Holdout], seed: u64) -> Result<Vec
     let mut rows: Vec<usize> = (0..data.len()).collect();
     let mut held = Vec::new();
     for (i, part) in parts.iter().enumerate() {
+        let mut rng = Rng::new(seed, SPLIT_STREAM, i as u64);
+        let stratified = part.stratified && part.shuffle;
+        if let Some((fold, of)) = part.folds()? {
+            part.size(rows.len().max(of))?;
+            let folds = KFold { folds: of, stratified, shuffle: part.shuffle };
+            let fold_of = folds.deal(data, &rows, &mut rng)?;
+            let mut folds = fold_of.iter();
+            held.push(rows.extract_if(.., |_| folds.next() == Some(&(fold - 1))).collect());
+            continue;
+        }
         let size = part.size(data.len())?;
         if size >= rows.len() {
             let problem = format!("the splits together leave nothing to train on: {} samples in all", data.len());
             return Err(DataError::unfit(problem, "make the parts that are held out smaller"));
         }
-        if part.shuffle {
-            let mut rng = Rng::new(seed, SPLIT_STREAM, i as u64);
+        if let Some(ids) = data.groups() {
+            let mut groups = groups::gather(data, ids, &rows, stratified);
+            let totals = match rows.len() == data.len() {
+                true => groups::totals(&groups),
+                false => groups::totals(&groups::gather(data, ids, &(0..data.len()).collect::<Vec<_>>(), stratified)),
+            };
+            if part.shuffle {
+                rng.shuffle(&mut groups)
+            } else {
+                groups.reverse()
+            }
+            let said = part.in_words();
+            let mut taken = groups::take(&groups, &totals, (size, data.len()), !part.shuffle, &said)?;
+            taken.sort_unstable();
+            rows.retain(|row| taken.binary_search(row).is_err());
+            held.push(taken);
+        } else if part.shuffle {
             rng.shuffle(&mut rows);
             if let (true, Target::Classes { labels, classes }) = (part.stratified, data.target()) {
                 interleave(&mut rows, labels, classes.len());
@@ -233,7 +311,7 @@ mod tests {
         let neither = Holdout { fraction: None, ..Holdout::fraction(0.1) };
         assert_eq!(
             error(neither),
-            "fraction is not given, nor count: a part that is held out needs exactly one of the two"
+            "fraction is not given, nor count, nor fold: a part that is held out needs exactly one of them"
         );
     }
 }
