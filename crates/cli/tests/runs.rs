@@ -143,6 +143,42 @@ fn predictions_of_tables_pictures_and_numbers() {
     assert!((numbers[1] - 250_000.0).abs() < 4000.0, "{predicted}");
 }
 
+#[test]
+fn prices_over_orders_of_magnitude_by_town() {
+    let folder = Folder::new("prices");
+    let rows: String = (0..60)
+        .map(|i| format!("{},town {},{}\n", i, i % 12, if i == 7 { -5.0 } else { 10f64.powf(f64::from(i) / 15.0) }))
+        .collect();
+    std::fs::write(folder.path("bad.csv"), format!("size,town,price\n{rows}")).unwrap();
+    std::fs::write(folder.path("prices.csv"), format!("size,town,price\n{}", rows.replace(",-5\n", ",3\n"))).unwrap();
+    std::fs::write(
+        folder.path("prices.toml"),
+        "[data]\ntrain = { csv = { path = \"prices.csv\", target = \"price\", task = \"values\", group = \"town\" } }\n\
+         valid = { fold = 2, of = 3 }\ntest = { fraction = 0.25 }\n\
+         transforms = [{ robust = {} }, { log1p = { on = \"target\" } }, { z_score = { on = \"target\" } }]\n\
+         [model]\nlayers = [{ dense = { units = 16, activation = \"tanh\" } }, { dense = { units = 1 } }]\n\
+         [train]\nepochs = 300\nbatch_size = 5\nloss = { mse = {} }\noptimizer = { adam = { lr = 0.02 } }\n",
+    )
+    .unwrap();
+    let lines = succeeded(&folder.run(&["train", "prices.toml", "--run-dir", "run", "--json", "--quiet"]));
+    let done: serde_json::Value = serde_json::from_str(lines.lines().last().unwrap()).unwrap();
+    assert!(done["test"]["real"]["r2"].as_f64().unwrap() > 0.9, "{done}");
+    std::fs::write(folder.path("sizes.csv"), "size\n15\n45\n").unwrap();
+    let predicted = succeeded(&folder.run(&["predict", "run", "--input", "sizes.csv"]));
+    let prices: Vec<f64> = predicted.lines().skip(1).map(|line| line.parse().unwrap()).collect();
+    assert!((prices[0] - 10.0).abs() < 4.0 && (prices[1] - 1000.0).abs() < 300.0, "{predicted}");
+    let bad =
+        folder.run(&["train", "prices.toml", "--set", "data.train.csv.path=bad.csv", "--run-dir", "bad", "--quiet"]);
+    let message = text(&bad.stderr);
+    assert!(
+        !bad.status.success() && message.contains("log1p needs values above -1, but target \"price\" of row"),
+        "{message}"
+    );
+    let norm = "data.transforms=[{ unit_norm = { on = 'target' } }]";
+    let refused = folder.run(&["train", "prices.toml", "--set", norm, "--run-dir", "norm", "--quiet"]);
+    assert!(text(&refused.stderr).contains("a prediction could not be scaled back"), "{}", text(&refused.stderr));
+}
+
 #[cfg(unix)]
 fn signal(child: &std::process::Child, name: &str) {
     assert!(Command::new("kill").args([name, &child.id().to_string()]).status().unwrap().success());

@@ -2,7 +2,7 @@
 //! made by `fixtures/make_scalers.py`.
 
 use gradus_data::readers::Embedded;
-use gradus_data::split::{KFold, hold_out_rows};
+use gradus_data::split::{FoldRows, KFold, hold_out_rows};
 use gradus_data::{Dataset, Holdout, Locator, Source, Target, hold_out, k_fold};
 use gradus_tensor::{Rng, Tensor};
 use std::collections::HashSet;
@@ -14,7 +14,7 @@ fn data(labels: Option<&[f64]>, len: usize) -> Dataset {
 }
 
 /// Every row is held out once, and trained on in all other folds.
-fn check_cover(folds: &[(Vec<usize>, Vec<usize>)], len: usize) {
+fn check_cover(folds: &[FoldRows], len: usize) {
     let mut held: Vec<usize> = folds.iter().flat_map(|(_, valid)| valid.clone()).collect();
     held.sort_unstable();
     assert_eq!(held, (0..len).collect::<Vec<_>>());

@@ -73,6 +73,43 @@ fn rows_are_taken_from_any_source() {
 }
 
 #[test]
+fn a_fold_can_be_held_out() {
+    let iris = r#"data.train={ embedded = "iris" }"#;
+    let test = "data.test={ count = 30 }";
+    let mut held = vec![];
+    for fold in
+        ["data.valid={ fold = 1, of = 4 }", "data.valid={ fold = 2, of = 4 }", "data.valid={ fold = 3, of = 4 }"]
+    {
+        let recipe = with(&[iris, test, fold]).unwrap();
+        let data = crate::materials::Materials::load(&recipe, &gradus_data::Locator::default()).unwrap();
+        let valid = data.valid.unwrap();
+        assert_eq!((data.train.len(), valid.len(), data.test.unwrap().len()), (90, 30, 30));
+        assert!(valid.class_counts().unwrap().iter().all(|count| count.abs_diff(10) <= 1));
+        held.push(valid.fingerprint());
+        let text = render(&recipe);
+        assert_eq!(Recipe::of(&Document::new("rendered", &text, &[]), "other").unwrap(), recipe, "{text}");
+    }
+    assert!(held[0] != held[1] && held[1] != held[2] && held[0] != held[2]);
+    let part = |sets: &[&str]| with(sets).unwrap().data.valid;
+    let fold = Some(Part::Held(gradus_data::Holdout::fold(2, 5)));
+    assert_eq!(part(&["data.valid={ fraction = 0.1 }", "data.valid.fold=2", "data.valid.of=5"]), fold);
+    assert_eq!(part(&["data.valid={ fold = 4, of = 5 }", "data.valid.fold=2"]), fold);
+    let count = Some(Part::Held(gradus_data::Holdout::count(7)));
+    assert_eq!(part(&["data.valid={ fold = 4, of = 5 }", "data.valid.count=7"]), count);
+    for (set, expected) in [
+        ("data.valid={ fold = 6, of = 5 }", "`data.valid.fold` is 6, but must be from 1 to 5"),
+        ("data.valid={ fold = 0, of = 5 }", "`data.valid.fold` is 0, but must be from 1 to 5"),
+        ("data.valid={ fold = 1, of = 1 }", "`data.valid.of` is 1, but must be at least 2"),
+        ("data.valid={ fold = 1 }", "`fold` and `of` need each other"),
+        ("data.valid={ fold = 1, of = 5, count = 3 }", "needs one of `fraction`, `count` and `fold`"),
+        ("data.valid={ stratified = true }", "needs one of `fraction`, `count` and `fold`"),
+    ] {
+        let error = with(&[set]).unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+    }
+}
+
+#[test]
 fn places_are_told() {
     let document = Document::new("test.toml", TEXT, &["model.layers.2.dense.units=12".into()]);
     let text = |path: &str| document.text_at(&document.place(path).unwrap()).to_string();

@@ -34,17 +34,20 @@ pub struct KFold {
     pub shuffle: bool,
 }
 
+/// The rows to train on and the rows that are held out, both ascending.
+pub type FoldRows = (Vec<usize>, Vec<usize>);
+
 impl KFold {
     /// Random, stratified folds.
     pub fn new(folds: usize) -> KFold {
         KFold { folds, stratified: true, shuffle: true }
     }
 
-    /// For each fold the rows to train on and the rows that are held out, both ascending.
+    /// The rows of each fold.
     ///
     /// # Errors
     /// Fewer than 2 folds, or more than there are samples or groups.
-    pub fn rows(&self, data: &Dataset, seed: u64) -> Result<Vec<(Vec<usize>, Vec<usize>)>, DataError> {
+    pub fn rows(&self, data: &Dataset, seed: u64) -> Result<Vec<FoldRows>, DataError> {
         let rows: Vec<usize> = (0..data.len()).collect();
         let fold_of = self.deal(data, &rows, &mut Rng::new(seed, SPLIT_STREAM, 0))?;
         let parts = (0..self.folds).map(|fold| rows.iter().partition(|&&row| fold_of[row] != fold));
@@ -57,7 +60,7 @@ impl KFold {
     /// # Errors
     /// As [`KFold::rows`], and where a fold has all samples of a class.
     pub fn split(&self, data: &Dataset, seed: u64) -> Result<Vec<(Dataset, Dataset)>, DataError> {
-        let pair = |(train, valid): (Vec<usize>, Vec<usize>)| {
+        let pair = |(train, valid): FoldRows| {
             let train = data.select(&train)?;
             check_still_there(data, &train)?;
             Ok((train, data.select(&valid)?))

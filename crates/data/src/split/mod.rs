@@ -9,7 +9,7 @@
 mod groups;
 mod k_fold;
 
-pub use k_fold::{KFold, k_fold};
+pub use k_fold::{FoldRows, KFold, k_fold};
 
 use crate::dataset::{Dataset, Target};
 use crate::error::DataError;
@@ -168,9 +168,9 @@ pub fn hold_out_rows(data: &Dataset, parts: &[Holdout], seed: u64) -> Result<Vec
                 false => groups::totals(&groups::gather(data, ids, &(0..data.len()).collect::<Vec<_>>(), stratified)),
             };
             if part.shuffle {
-                rng.shuffle(&mut groups)
+                rng.shuffle(&mut groups);
             } else {
-                groups.reverse()
+                groups.reverse();
             }
             let said = part.in_words();
             let mut taken = groups::take(&groups, &totals, (size, data.len()), !part.shuffle, &said)?;
