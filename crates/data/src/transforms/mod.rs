@@ -9,7 +9,7 @@
 //! | [`MinMax`] | to the range from `low` to `high` | 0 | yes |
 //! | [`ZScore`] | `(x - μ)/σ` | 0 | yes |
 //! | [`Robust`] | `(x - median)/(Q₃ - Q₁)` | 0 | yes |
-//! | [`MeanAbsolute`] | `(x - μ)/Σ|x - μ|` | 0 | yes |
+//! | [`MeanAbsolute`] | `(x - μ)/Σ\|x - μ\|` | 0 | yes |
 //! | [`UnitNorm`] | `x/‖x‖` of each sample | | no, so not for targets |
 //! | [`Log1p`] | `ln(1 + x)` | | yes |
 //! | [`OneHot`] | class `k` to a row of 0 with a 1 at `k` | | |
