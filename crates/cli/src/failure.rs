@@ -112,12 +112,18 @@ impl Failure {
                 None => (text, None),
             },
             _ => match text.split_once("\n  help:") {
-                Some((message, help)) => (message.to_string(), Some(help.trim().to_string())),
+                Some((message, help)) => (without_source_lines(message), Some(help.trim().to_string())),
                 None => (text, None),
             },
         };
         Shown { failure: self, message, help }
     }
+}
+
+/// A message about a graph without the line of Rust that made it, which is not the reader's: a recipe made it.
+fn without_source_lines(message: &str) -> String {
+    let lines: Vec<&str> = message.lines().filter(|line| !line.trim_start().starts_with("--> ")).collect();
+    lines.join("\n").replace(" in ``", "")
 }
 
 /// What a data error says to do.

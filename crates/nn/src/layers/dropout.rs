@@ -80,6 +80,10 @@ impl Config for Dropout {
             Dropout { axis: Some(1), ..Dropout::new(0.2).per_channel().classic() },
         ]
     }
+
+    fn from_number(rate: f64) -> Result<Dropout, String> {
+        Ok(Dropout::new(rate))
+    }
 }
 
 impl Layer for Dropout {
