@@ -13,7 +13,7 @@
 //! | [`clips`] | what is done to gradients that are too large |
 //! | [`updates`] | which parameters are treated how: groups, decay, constraints |
 //! | [`step`] | [`TrainStep`]: a model with losses, gradients and updates |
-//! | [`table`] | what all of these families share: keys, defaults, checks |
+//! | [`mod@table`] | what all of these families share: keys, defaults, checks |
 //! | [`explain`] | the families' documentation, for programs to show |
 //!
 //! Every family is a folder with a table in its `mod.rs`: one file and one table line for each member. The line's module name is the

@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 
 /// Train recipes side by side over several seeds, and tell which is better and how sure that is
 ///
-/// Takes two recipes or more, or one with [[variants]]. Each seed gives all of them the same split, the same first weights where
+/// Takes two recipes or more, or one with `[[variants]]`. Each seed gives all of them the same split, the same first weights where
 /// their layers agree, and the same order of samples. The folder gets a report (report.html), the figures (results.json), and the
 /// folder of each run.
 #[derive(Args, Debug)]

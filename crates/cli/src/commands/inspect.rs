@@ -23,7 +23,7 @@ const BARS: usize = 16;
 /// Look into networks: activations and gradients of each layer, dead and saturated units, updates; with a verdict
 ///
 /// A recipe's network is trained for a while and looked at a few times; of a run folder the first and the best weights are looked
-/// at. Several recipes, or one with [[variants]], are put side by side. A page of small pictures is written, too.
+/// at. Several recipes, or one with `[[variants]]`, are put side by side. A page of small pictures is written, too.
 #[derive(Args, Debug)]
 pub struct Inspect {
     /// Recipes, or one run folder

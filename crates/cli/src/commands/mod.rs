@@ -57,7 +57,7 @@ pub struct RecipeArgs {
     /// Set a key of the recipe, as in --set train.epochs=3 or --set model.layers.1.dense.units=64
     #[arg(long, value_name = "KEY=VALUE")]
     pub set: Vec<String>,
-    /// Take this of the recipe's [[variants]]; otherwise its own settings
+    /// Take this of the recipe's `[[variants]]`; otherwise its own settings
     #[arg(long, value_name = "NAME")]
     pub variant: Option<String>,
 }
