@@ -1,5 +1,5 @@
-//! Splits the optimiser's sweep over a flat vector at large parameters whose gradient is a product: their part of the sweep then
-//! becomes the product's epilogue, and their gradient never goes through memory.
+//! Splits the optimiser's sweep over a flat vector at large parameters whose gradient is a product or an elementwise function: their
+//! part of the sweep then joins the kernel of the gradient, which never goes through memory.
 
 use super::Dag;
 use crate::model::{Entry, NodeId, padded};
@@ -11,7 +11,7 @@ use std::collections::HashMap;
 /// Gradients with fewer elements stay in the common sweep: one kernel more would cost more than it saves.
 const LARGE: usize = 16384;
 
-/// A stretch of a flat vector: one large product, or everything between two of them.
+/// A stretch of a flat vector: one large gradient, or everything between two of them.
 struct Segment {
     start: usize,
     shape: Shape,
@@ -34,7 +34,8 @@ pub(crate) fn split_updates(dag: &Dag, updates: &[(usize, usize)]) -> (Dag, Vec<
         };
         let (swept, others): (Vec<_>, Vec<_>) = updates.iter().partition(|u| u.1 < dag.roots.len() && of_pack(u.1));
         let segments = segments(&mut result, dag, pack);
-        if swept.is_empty() || segments.len() < 2 && !segments.iter().any(|s| s.shape.rank() > 1) {
+        let as_before = |s: &Segment| matches!(result.nodes[s.gradient].op, Op::Pack(_));
+        if swept.is_empty() || segments.iter().all(as_before) {
             continue;
         }
         updates = others;
@@ -91,11 +92,16 @@ fn segments(result: &mut Dag, dag: &Dag, pack: NodeId) -> Vec<Segment> {
     let mut common: Vec<NodeId> = vec![];
     let (mut start, mut common_start) = (0, 0);
     let close = |result: &mut Dag, common: &mut Vec<NodeId>, from: usize, to: usize| {
-        if common.is_empty() {
-            return None;
-        }
         let shape = Shape::fixed(&[to - from]);
-        result.nodes.push(Entry { inputs: std::mem::take(common), shape: shape.clone(), ..dag.nodes[pack].clone() });
+        let (op, inputs) = match std::mem::take(common) {
+            none if none.is_empty() => return None,
+            // Nothing to gather.
+            one if one.len() == 1 && dag.nodes[one[0]].shape.len_at(1) == to - from => {
+                (Reshape { shape: shape.clone() }.into(), one)
+            }
+            some => (dag.nodes[pack].op.clone(), some),
+        };
+        result.nodes.push(Entry { op, inputs, shape: shape.clone(), ..dag.nodes[pack].clone() });
         Some(Segment { start: from, shape, gradient: result.nodes.len() - 1 })
     };
     for &x in &dag.nodes[pack].inputs {
@@ -104,7 +110,8 @@ fn segments(result: &mut Dag, dag: &Dag, pack: NodeId) -> Vec<Segment> {
         while matches!(dag.nodes[base].op, Op::Reshape(_)) {
             base = dag.nodes[base].inputs[0];
         }
-        if len >= LARGE && matches!(dag.nodes[base].op, Op::MatMul(_)) {
+        let joins = matches!(dag.nodes[base].op, Op::MatMul(_)) || matches!(dag.kernel(base), Some(Kernel::Map(_)));
+        if len >= LARGE && joins && dag.nodes[base].shape.len_at(1) == len {
             segments.extend(close(result, &mut common, common_start, start));
             segments.push(Segment { start, shape: dag.nodes[base].shape.clone(), gradient: base });
             common_start = start + padded(len);

@@ -2,6 +2,9 @@
 
 use crate::verify::{contiguous, is_contiguous};
 
+/// Elements that a cache line holds, of the smallest type.
+const LINE: usize = 16;
+
 /// The most dimensions that a domain may have after merging.
 pub const RANK: usize = 12;
 
@@ -55,11 +58,17 @@ impl Layout {
         Layout::along(dims, axis, tile / inner)
     }
 
-    /// Tiles of at most `most` steps along `axis`, of equal size but for the last one.
+    /// Tiles of at most `most` steps along `axis`, of about equal size but for the last one.
+    ///
+    /// Tiles of single elements are whole cache lines: where one operand's tile starts within a line, every vector of it would
+    /// touch two.
     pub fn along(dims: Vec<usize>, axis: usize, most: usize) -> Layout {
         let inner = dims[axis + 1..].iter().product();
         let most = most.clamp(1, dims[axis].max(1));
-        let chunk = dims[axis].div_ceil(dims[axis].div_ceil(most).max(1)).max(1);
+        let mut chunk = dims[axis].div_ceil(dims[axis].div_ceil(most).max(1)).max(1);
+        if inner == 1 && most.is_multiple_of(LINE) {
+            chunk = chunk.next_multiple_of(LINE).min(dims[axis].max(1));
+        }
         let chunks = dims[axis].div_ceil(chunk);
         Layout { dims, axis, chunk, chunks, inner }
     }

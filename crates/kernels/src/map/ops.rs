@@ -5,11 +5,16 @@ use crate::simd::{Entry, Kernel, Simd, entry};
 use crate::{Binary, Isa, Real, Unary};
 use std::marker::PhantomData;
 
-/// One loop: `dst = f(src…)` over the elements of a tile.
+/// The most results of a loop.
+pub const RESULTS: usize = 3;
+/// The most operands of a loop.
+pub const OPERANDS: usize = 12;
+
+/// One loop: `dst… = f(src…)` over the elements of a tile.
 pub struct TileOp<T> {
     pub run: Entry<Slot<T>, TileOp<T>>,
-    pub dst: u16,
-    pub src: [u16; 4],
+    pub dst: [u16; RESULTS],
+    pub src: [u16; OPERANDS],
 }
 
 /// What a loop computes.
@@ -49,6 +54,13 @@ pub enum OpKind {
     SubMulDiv,
     /// `d - (a·b)/c`
     SubDivMul,
+    /// The step of Adam: both moments and the parameter.
+    Moments {
+        /// The root has a factor.
+        scaled: bool,
+        /// The parameter has a factor.
+        shrunk: bool,
+    },
 }
 
 trait Formula<T: Real> {
@@ -69,8 +81,8 @@ impl<T: Real, F: Formula<T>> Kernel<T> for Each<F> {
         // SAFETY: the program's slots hold `n` elements, or one vector where the step is 0.
         unsafe {
             let op = &*op;
-            let exact = (*slots.add(usize::from(op.dst))).exact;
-            let dst = (*slots.add(usize::from(op.dst))).at;
+            let exact = (*slots.add(usize::from(op.dst[0]))).exact;
+            let dst = (*slots.add(usize::from(op.dst[0]))).at;
             let mut x = [*slots.add(usize::from(op.src[0])); 4];
             let mut i = 1;
             while i < F::ARITY {
@@ -103,6 +115,67 @@ impl<T: Real, F: Formula<T>> Kernel<T> for Each<F> {
                 }
                 let y = F::apply::<S>(v);
                 if exact { S::store_some(dst, y, some) } else { S::store(dst, y) }
+            }
+        }
+    }
+}
+
+/// `m = a·m + b·g; v = c·v + d·g²; w = shrink·w - rate·m/(scale·√v + ε)`, with the factors that the kind has.
+///
+/// Operands: the four tiles m, v, g, w; then, all of them one number, a, b, c, d, scale, ε, rate, shrink.
+struct Moments<const SCALED: bool, const SHRUNK: bool>;
+
+impl<const SCALED: bool, const SHRUNK: bool> Moments<SCALED, SHRUNK> {
+    /// # Safety
+    /// As [`Simd`].
+    #[inline(always)]
+    unsafe fn apply<S: Simd>([m, v, g, w]: [S::V; 4], k: &[S::V; 8]) -> [S::V; RESULTS] {
+        // SAFETY: the caller's.
+        unsafe {
+            let m = S::fma(k[0], m, S::mul(k[1], g));
+            let v = S::fma(k[2], v, S::mul(S::mul(g, g), k[3]));
+            let root = S::sqrt(v);
+            let below = if SCALED { S::fma(k[4], root, k[5]) } else { S::add(root, k[5]) };
+            let change = S::div(S::mul(k[6], m), below);
+            let w = if SHRUNK { S::fma(k[7], w, S::sub(S::zero(), change)) } else { S::sub(w, change) };
+            [m, v, w]
+        }
+    }
+}
+
+impl<T: Real, const SCALED: bool, const SHRUNK: bool> Kernel<T> for Moments<SCALED, SHRUNK> {
+    type A = Slot<T>;
+    type B = TileOp<T>;
+
+    #[inline(always)]
+    unsafe fn run<S: Simd<T = T>>(slots: *const Slot<T>, op: *const TileOp<T>, n: usize) {
+        // SAFETY: the program's slots hold `n` elements, or one vector where the operand is one number.
+        unsafe {
+            let op = &*op;
+            let slot = |i: u16| &*slots.add(usize::from(i));
+            let x = [slot(op.src[0]), slot(op.src[1]), slot(op.src[2]), slot(op.src[3])];
+            let y = [slot(op.dst[0]), slot(op.dst[1]), slot(op.dst[2])];
+            let steps = x.map(|x| x.step as usize);
+            let mut k = [S::zero(); 8];
+            for i in 0..8 {
+                k[i] = S::load(slot(op.src[4 + i]).at);
+            }
+            let mut i = 0;
+            while i + S::LANES <= n {
+                let load = |j: usize| S::load(x[j].at.add(i * steps[j]));
+                let [m, v, w] = Self::apply::<S>([load(0), load(1), load(2), load(3)], &k);
+                S::store(y[0].at.add(i), m);
+                S::store(y[1].at.add(i), v);
+                S::store(y[2].at.add(i), w);
+                i += S::LANES;
+            }
+            if i < n {
+                let some = S::first(n - i);
+                let load = |j: usize| S::load_some(x[j].at.add(i * steps[j]), some);
+                let [m, v, w] = Self::apply::<S>([load(0), load(1), load(2), load(3)], &k);
+                S::store_some(y[0].at.add(i), m, some);
+                S::store_some(y[1].at.add(i), v, some);
+                S::store_some(y[2].at.add(i), w, some);
             }
         }
     }
@@ -181,7 +254,13 @@ formulas! {
 pub fn loop_of<T: Real>(kind: OpKind, isa: Isa) -> Entry<Slot<T>, TileOp<T>> {
     macro_rules! pick {
         ($($pattern:pat => $Name:ident),* $(,)?) => {
-            match kind { $( $pattern => entry::<T, Each<$Name>>(isa), )* }
+            match kind {
+                $( $pattern => entry::<T, Each<$Name>>(isa), )*
+                OpKind::Moments { scaled: false, shrunk: false } => entry::<T, Moments<false, false>>(isa),
+                OpKind::Moments { scaled: false, shrunk: true } => entry::<T, Moments<false, true>>(isa),
+                OpKind::Moments { scaled: true, shrunk: false } => entry::<T, Moments<true, false>>(isa),
+                OpKind::Moments { scaled: true, shrunk: true } => entry::<T, Moments<true, true>>(isa),
+            }
         };
     }
     use OpKind::{Binary as B, Unary as U};

@@ -4,7 +4,7 @@
 //! lanes; all others tile by tile, each by one loop over a register of a tile's size, an operand read in place, or straight to
 //! where it is stored. Products that feed a sum, comparisons that feed a choice and other frequent pairs become one loop.
 
-use super::ops::{OpKind, TileOp, loop_of};
+use super::ops::{OPERANDS, OpKind, RESULTS, TileOp, loop_of};
 use crate::{Binary, Expr, Inst, Isa, Random, Real, Unary, ValueId};
 
 /// How the program reads an input.
@@ -75,10 +75,18 @@ pub struct Program<T> {
     pub splats: usize,
 }
 
+/// What one loop computes.
+#[derive(Clone, Debug)]
+struct Loop {
+    kind: OpKind,
+    args: Vec<ValueId>,
+    results: Vec<ValueId>,
+}
+
 struct Compiler<'a, T> {
     isa: Isa,
     sources: &'a [Source],
-    nodes: Vec<Option<(OpKind, Vec<ValueId>)>>,
+    loops: Vec<Option<Loop>>,
     slot_of: Vec<Option<u16>>,
     free: Vec<u16>,
     program: Program<T>,
@@ -87,8 +95,8 @@ struct Compiler<'a, T> {
 impl<T: Real> Program<T> {
     pub fn compile(expr: &Expr, sources: &[Source], sinks: &[(ValueId, Sink)], isa: Isa) -> Program<T> {
         let insts = expr.insts();
-        let (nodes, live) = select_ops(insts, sources, sinks);
         let scalar = scalars(insts, sources);
+        let (loops, live) = select_loops(insts, &scalar, sinks);
         let program = Program {
             prologue: Vec::new(),
             leaves: Vec::new(),
@@ -101,7 +109,7 @@ impl<T: Real> Program<T> {
             registers: 0,
             splats: 0,
         };
-        let mut c = Compiler { isa, sources, nodes, slot_of: vec![None; insts.len()], free: Vec::new(), program };
+        let mut c = Compiler { isa, sources, loops, slot_of: vec![None; insts.len()], free: Vec::new(), program };
 
         // Leaves and values of one number.
         for v in (0..insts.len()).filter(|&v| live[v]) {
@@ -116,22 +124,22 @@ impl<T: Real> Program<T> {
                 Inst::Random(kind, stream) => c.leaf(v, Leaf::Random(kind, stream)),
                 Inst::Index(d) => c.leaf(v, Leaf::Index(d)),
                 _ if scalar[v] => {
-                    let slot = c.splat();
-                    let op = c.op(v, slot);
+                    c.slot_of[v] = Some(c.splat());
+                    let op = c.op(v);
                     c.program.prologue.push(op);
-                    c.slot_of[v] = Some(slot);
                 }
                 _ => {}
             }
         }
 
-        // Which values are computed tile by tile, and where they go first.
-        let order: Vec<usize> = (0..insts.len()).filter(|&v| live[v] && c.slot_of[v].is_none()).collect();
+        // Which values are computed tile by tile, by which loop, and where they go first.
+        let order: Vec<usize> = (0..insts.len()).filter(|&v| c.loops[v].is_some() && c.slot_of[v].is_none()).collect();
         let mut last_use = vec![0; insts.len()];
+        let mut made_at: Vec<Option<usize>> = vec![None; insts.len()];
         for (at, &v) in order.iter().enumerate() {
-            for &x in &c.nodes[v].as_ref().expect("a computed value").1 {
-                last_use[usize::from(x)] = at;
-            }
+            let made = c.loops[v].as_ref().expect("a computed value");
+            made.args.iter().for_each(|&x| last_use[usize::from(x)] = at);
+            made.results.iter().for_each(|&y| made_at[usize::from(y)] = Some(at));
         }
         let mut sink_slots: Vec<Option<u16>> = vec![None; sinks.len()];
         let mut direct: Vec<Option<usize>> = vec![None; insts.len()];
@@ -141,11 +149,11 @@ impl<T: Real> Program<T> {
                 last_use[v] = usize::MAX;
                 continue;
             };
-            let Some(at) = order.iter().position(|&x| x == v) else { continue };
+            let Some(at) = made_at[v] else { continue };
             let reads =
                 |x: ValueId| matches!(insts[usize::from(x)], Inst::Input(i) if same_place.contains(&usize::from(i)));
             let read_later =
-                order[at + 1..].iter().any(|&w| c.nodes[w].as_ref().is_some_and(|n| n.1.iter().any(|&x| reads(x))))
+                order[at + 1..].iter().any(|&w| c.loops[w].as_ref().is_some_and(|l| l.args.iter().any(|&x| reads(x))))
                     || sinks.iter().any(|(x, sink)| matches!(sink, Sink::Fold) && reads(*x));
             if direct[v].is_none() && !read_later {
                 direct[v] = Some(s);
@@ -174,29 +182,26 @@ impl<T: Real> Program<T> {
         }
 
         for (at, &v) in order.iter().enumerate() {
-            let mut dying: Vec<usize> =
-                c.nodes[v].as_ref().expect("a computed value").1.iter().map(|&x| usize::from(x)).collect();
-            dying.retain(|&x| last_use[x] == at && order.contains(&x) && direct[x].is_none());
+            let Loop { args, results, .. } = c.loops[v].clone().expect("a computed value");
+            let mut dying: Vec<usize> = args.into_iter().map(usize::from).collect();
+            dying.retain(|&x| last_use[x] == at && made_at[x].is_some() && direct[x].is_none());
             dying.sort_unstable();
             dying.dedup();
             for x in dying {
                 c.free.push(c.slot_of[x].expect("computed before"));
             }
-            let slot = match direct[v] {
-                Some(s) => {
-                    let slot = c.slot(Start::Moving);
-                    sink_slots[s] = Some(slot);
-                    slot
-                }
-                None => c.register(),
-            };
-            let op = c.op(v, slot);
-            c.program.body.push(op);
-            c.slot_of[v] = Some(slot);
-            if last_use[v] == 0 && direct[v].is_none() {
-                // Used by nothing: cannot be, but a register must not leak.
-                c.free.push(slot);
+            for y in results.into_iter().map(usize::from) {
+                c.slot_of[y] = Some(match direct[y] {
+                    Some(s) => {
+                        let slot = c.slot(Start::Moving);
+                        sink_slots[s] = Some(slot);
+                        slot
+                    }
+                    None => c.register(),
+                });
             }
+            let op = c.op(v);
+            c.program.body.push(op);
         }
 
         for (s, (value, sink)) in sinks.iter().enumerate() {
@@ -204,7 +209,7 @@ impl<T: Real> Program<T> {
             match sink {
                 Sink::Fold => {
                     let tiled = matches!(c.program.slots[usize::from(from)], Start::Register(_))
-                        || order.contains(&usize::from(*value))
+                        || made_at[usize::from(*value)].is_some()
                         || matches!(insts[usize::from(*value)], Inst::Input(i) if sources[usize::from(i)] == Source::Direct);
                     let slot = if tiled {
                         from
@@ -269,15 +274,16 @@ impl<T: Real> Compiler<'_, T> {
     }
 
     fn copy(&self, dst: u16, src: u16) -> TileOp<T> {
-        TileOp { run: loop_of(OpKind::Copy, self.isa), dst, src: [src; 4] }
+        TileOp { run: loop_of(OpKind::Copy, self.isa), dst: [dst; RESULTS], src: [src; OPERANDS] }
     }
 
-    fn op(&self, v: usize, dst: u16) -> TileOp<T> {
-        let (kind, args) = self.nodes[v].as_ref().expect("a computed value");
-        let mut src = [0; 4];
-        for (slot, &x) in src.iter_mut().zip(args) {
-            *slot = self.slot_of[usize::from(x)].expect("computed before");
-        }
+    /// The loop of value `v`, whose operands and results have their slots.
+    fn op(&self, v: usize) -> TileOp<T> {
+        let Loop { kind, args, results } = self.loops[v].as_ref().expect("a computed value");
+        let slot = |x: &ValueId| self.slot_of[usize::from(*x)].expect("computed before");
+        let (mut src, mut dst) = ([0; OPERANDS], [0; RESULTS]);
+        src.iter_mut().zip(args).for_each(|(to, x)| *to = slot(x));
+        dst.iter_mut().zip(results).for_each(|(to, y)| *to = slot(y));
         TileOp { run: loop_of(*kind, self.isa), dst, src }
     }
 }
@@ -296,11 +302,8 @@ fn scalars(insts: &[Inst], sources: &[Source]) -> Vec<bool> {
     scalar
 }
 
-type Nodes = Vec<Option<(OpKind, Vec<ValueId>)>>;
-
-/// Chooses a loop for every value and merges frequent pairs; also tells which values are needed still.
-fn select_ops(insts: &[Inst], sources: &[Source], sinks: &[(ValueId, Sink)]) -> (Nodes, Vec<bool>) {
-    let scalar = scalars(insts, sources);
+/// Chooses a loop for every value and merges frequent groups; also tells which values are needed still.
+fn select_loops(insts: &[Inst], scalar: &[bool], sinks: &[(ValueId, Sink)]) -> (Vec<Option<Loop>>, Vec<bool>) {
     let mut uses = vec![0usize; insts.len()];
     sinks.iter().for_each(|(v, _)| uses[usize::from(*v)] += 1);
     for v in (0..insts.len()).rev().filter(|&v| insts[v].uses().next().is_some()) {
@@ -308,7 +311,7 @@ fn select_ops(insts: &[Inst], sources: &[Source], sinks: &[(ValueId, Sink)]) -> 
             insts[v].uses().for_each(|x| uses[usize::from(x)] += 1);
         }
     }
-    let mut nodes: Nodes = vec![None; insts.len()];
+    let mut nodes: Vec<Option<(OpKind, Vec<ValueId>)>> = vec![None; insts.len()];
     for v in 0..insts.len() {
         if uses[v] == 0 {
             continue;
@@ -399,5 +402,70 @@ fn select_ops(insts: &[Inst], sources: &[Source], sinks: &[(ValueId, Sink)]) -> 
         }
     }
     let live = uses.iter().map(|&n| n > 0).collect();
-    (nodes, live)
+    let mut loops: Vec<Option<Loop>> = nodes
+        .into_iter()
+        .enumerate()
+        .map(|(v, node)| node.map(|(kind, args)| Loop { kind, args, results: vec![v as ValueId] }))
+        .collect();
+    for v in 0..loops.len() {
+        if let Some((merged, absorbed)) = moments(&loops, v, scalar, &uses) {
+            absorbed.into_iter().for_each(|x| loops[usize::from(x)] = None);
+            loops[v] = Some(merged);
+        }
+    }
+    (loops, live)
+}
+
+/// The whole step of Adam as one loop, if `v` is its last value: the loop, and the values whose loops it takes over.
+fn moments(loops: &[Option<Loop>], v: usize, scalar: &[bool], uses: &[usize]) -> Option<(Loop, Vec<ValueId>)> {
+    let get = |x: ValueId| loops[usize::from(x)].as_ref();
+    let is_scalar = |x: ValueId| scalar[usize::from(x)];
+    // One number and a tile, in either order.
+    let pair = |a: ValueId, b: ValueId| match (is_scalar(a), is_scalar(b)) {
+        (true, false) => Some((a, b)),
+        (false, true) => Some((b, a)),
+        _ => None,
+    };
+    let Loop { kind: OpKind::SubDivMul, args, .. } = loops[v].as_ref()? else { return None };
+    let ((rate, mean), below) = (pair(args[0], args[1])?, args[2]);
+    let only = |x: ValueId| get(x).filter(|_| uses[usize::from(x)] == 1);
+    let (scale, root, square, eps) = match only(below)? {
+        Loop { kind: OpKind::RootAdd, args, .. } => (None, None, args[0], args[1]),
+        Loop { kind: OpKind::MulAdd, args, .. } => {
+            let (scale, root) = pair(args[0], args[1])?;
+            let Loop { kind: OpKind::Unary(Unary::Sqrt), args: of, .. } = only(root)? else { return None };
+            (Some(scale), Some(root), of[0], args[2])
+        }
+        _ => return None,
+    };
+    let (shrink, w, shrunk) = match only(args[3]) {
+        Some(Loop { kind: OpKind::Binary(Binary::Mul), args: f, .. }) => {
+            let (shrink, w) = pair(f[0], f[1])?;
+            (Some(shrink), w, Some(args[3]))
+        }
+        _ => (None, args[3], None),
+    };
+    let Loop { kind: OpKind::TwoProducts, args: m, .. } = get(mean)? else { return None };
+    let Loop { kind: OpKind::ProductAndSquare, args: s, .. } = get(square)? else { return None };
+    let (first, second, (keep_square, old_square)) = (pair(m[0], m[1])?, pair(m[2], m[3])?, pair(s[0], s[1])?);
+    let (g, add_square) = (s[2], s[3]);
+    let ((keep_mean, old_mean), (add_mean, _)) = match (first.1 == g, second.1 == g) {
+        (_, true) => (first, second),
+        (true, _) => (second, first),
+        _ => return None,
+    };
+    // Nothing else may need the moments before they are there.
+    let early = |x: &ValueId| *x == mean || *x == square;
+    let taken = (usize::from(mean.min(square))..v)
+        .filter(|&u| u != usize::from(below) && root.map(usize::from) != Some(u))
+        .any(|u| loops[u].as_ref().is_some_and(|l| l.args.iter().any(early)));
+    if taken || mean == square || is_scalar(w) || ![eps, add_square].into_iter().all(is_scalar) {
+        return None;
+    }
+    let kind = OpKind::Moments { scaled: scale.is_some(), shrunk: shrink.is_some() };
+    // Operands that are not there are not read: any value does.
+    let (scale, shrink) = (scale.unwrap_or(rate), shrink.unwrap_or(rate));
+    let args = vec![old_mean, old_square, g, w, keep_mean, add_mean, keep_square, add_square, scale, eps, rate, shrink];
+    let absorbed = [mean, square, below].into_iter().chain(root).chain(shrunk).collect();
+    Some((Loop { kind, args, results: vec![mean, square, v as ValueId] }, absorbed))
 }
