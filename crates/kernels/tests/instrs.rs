@@ -16,6 +16,39 @@ fn maps() {
     }
 }
 
+/// The step of Adam, which runs as one loop: in place or not, with all its factors or without.
+#[test]
+fn moments() {
+    let mut worlds = worlds();
+    for i in 0..worlds.0.state.len() {
+        worlds.0.state[i] = worlds.0.state[i].abs();
+        worlds.1.state[i] = worlds.1.state[i].abs();
+    }
+    for n in [1, 15, 16, 39, 700] {
+        for variant in 0..16u32 {
+            let [scaled, shrunk, in_place, repeated] = [1, 2, 4, 8].map(|bit| variant & bit != 0);
+            let expr = adam(scaled, shrunk);
+            let count = expr.insts().len() as u16;
+            let at = |space, offset| Loc { space, offset };
+            let dims = vec![3, n];
+            let whole = vec![n, 1];
+            let operand = |i: usize| Operand { loc: at(Space::State, 2500 * i), strides: whole.clone() };
+            let g = if repeated { vec![1, 0] } else { whole.clone() };
+            let g = Operand { loc: at(Space::Input(0), 3), strides: g };
+            let inputs = vec![operand(0), operand(1), operand(2), g];
+            let store = |(i, value): (usize, u16)| Store {
+                value,
+                loc: if in_place { at(Space::State, 2500 * i) } else { at(Space::Arena, 2500 * i) },
+                reduce: None,
+            };
+            let (m, v) = adam_moments(&expr);
+            let stores = [m, v, count - 1].into_iter().enumerate().map(store).collect();
+            let map = Map { dims, expr, inputs, stores };
+            check_all(&worlds, &Instr::Map(map.clone()), &Instr::Map(map));
+        }
+    }
+}
+
 #[test]
 fn products() {
     let worlds = worlds();

@@ -469,3 +469,35 @@ fn moments(loops: &[Option<Loop>], v: usize, scalar: &[bool], uses: &[usize]) ->
     let absorbed = [mean, square, below].into_iter().chain(root).chain(shrunk).collect();
     Some((Loop { kind, args, results: vec![mean, square, v as ValueId] }, absorbed))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn adam_is_one_loop() {
+        let expr = Expr::build(4, |x| {
+            let m = &x[0] * 0.9 + &x[3] * 0.1;
+            let v = &x[1] * 0.99 + x[3].square() * 0.01;
+            &x[2] - (m * 0.1) / (v.unary(Unary::Sqrt) * 1.5 + 1e-3)
+        });
+        let sums = (0..expr.insts().len() as ValueId)
+            .filter(|&v| matches!(expr.insts()[usize::from(v)], Inst::Binary(Binary::Add, ..)));
+        let mut sinks: Vec<(ValueId, Sink)> =
+            sums.take(2).enumerate().map(|(i, v)| (v, Sink::Write(vec![i]))).collect();
+        sinks.push((expr.result(), Sink::Write(vec![2])));
+        let program = Program::<f32>::compile(&expr, &[Source::Direct; 4], &sinks, Isa::Portable);
+        assert_eq!((program.body.len(), program.registers), (1, 0));
+        assert_eq!(program.body[0].dst[..], program.sinks[..]);
+
+        // The rate of each element its own: no loop knows that.
+        let sources = [Source::Direct, Source::Direct, Source::Direct, Source::Direct, Source::Direct];
+        let own = Expr::build(5, |x| {
+            let m = &x[0] * 0.9 + &x[3] * 0.1;
+            let v = &x[1] * 0.99 + x[3].square() * 0.01;
+            &x[2] - (m * &x[4]) / (v.unary(Unary::Sqrt) * 1.5 + 1e-3)
+        });
+        let program = Program::<f32>::compile(&own, &sources, &[(own.result(), Sink::Write(vec![]))], Isa::Portable);
+        assert!(program.body.len() > 1);
+    }
+}

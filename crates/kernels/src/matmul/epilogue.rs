@@ -1,19 +1,42 @@
-//! Which epilogues a kernel can apply to its registers: `gate · relu(scale·acc + add)`, with any of these left out.
+//! Which epilogues a kernel can apply to its registers: `gate · relu(a·clamp(acc) + b·x + c·sign(x))`, with any of these left out.
+//!
+//! That covers biases and activations of the forward pass, and the steps of plain gradient descent with L1, L2 and clipped values.
 
+use super::micro::Finish;
 use crate::context::Place;
 use crate::instr::{MatMul, Operand};
-use crate::{Binary, Inst, Unary, ValueId};
+use crate::{Binary, Inst, Real, Unary, ValueId};
 
 /// An epilogue that needs no program.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Simple {
-    /// A factor, and a number in memory that it is multiplied with.
-    pub scale: (f64, Option<Place>),
-    pub add: Option<Matrix>,
+    pub linear: Linear,
     pub relu: bool,
     pub gate: Option<Gate>,
     pub y: Place,
 }
+
+/// `a·clamp(acc) + b·x + c·sign(x)`
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Linear {
+    /// a, and the bounds of the clamp.
+    acc: Option<(Coefficient, Option<(f64, f64)>)>,
+    b: Coefficient,
+    c: Coefficient,
+    pub x: Option<Matrix>,
+    /// The one number in memory that coefficients may depend on.
+    pub s: Option<Place>,
+}
+
+/// `constant + factor·s`
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Coefficient {
+    constant: f64,
+    factor: f64,
+}
+
+const ZERO: Coefficient = Coefficient { constant: 0.0, factor: 0.0 };
+const ONE: Coefficient = Coefficient { constant: 1.0, factor: 0.0 };
 
 /// An operand whose columns are next to each other.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -42,18 +65,92 @@ struct Reader<'a> {
 pub fn recognise(product: &MatMul) -> Option<Simple> {
     let [store] = &product.stores[..] else { return None };
     let reader = Reader { insts: product.epilogue.insts(), product };
-    let mut simple = Simple { scale: (1.0, None), add: None, relu: false, gate: None, y: store.loc.into() };
     let mut value = store.value;
-    if let Some((gate, rest)) = reader.gate(value) {
-        simple.gate = Some(gate);
+    let gate = reader.gate(value);
+    if let Some((_, rest)) = gate {
         value = rest;
     }
-    if let Some(rest) = reader.relu(value) {
-        simple.relu = true;
+    let relu = reader.relu(value);
+    if let Some(rest) = relu {
         value = rest;
     }
-    (simple.scale, simple.add) = reader.linear(value)?;
-    Some(simple)
+    let linear = reader.linear(value)?;
+    linear.acc?;
+    Some(Simple { linear, relu: relu.is_some(), gate: gate.map(|g| g.0), y: store.loc.into() })
+}
+
+impl Simple {
+    /// The epilogue's numbers, for a value of the number in memory.
+    pub fn finish<T: Real>(&self, s: f64) -> Finish<T> {
+        let Linear { acc, b, c, .. } = self.linear;
+        let (a, clamp) = acc.unwrap_or((ONE, None));
+        let (low, high) = clamp.unwrap_or((f64::NEG_INFINITY, f64::INFINITY));
+        let number = T::from_f64;
+        Finish {
+            clamped: clamp.is_some(),
+            low: number(low),
+            high: number(high),
+            scale: number(a.at(s)),
+            scaled: a != ONE,
+            keep: number(b.at(s)),
+            sign: number(c.at(s)),
+            shaped: b != ONE || c != ZERO,
+            relu: self.relu,
+            above: number(self.gate.map_or(1.0, |g| g.above)),
+            below: number(self.gate.map_or(0.0, |g| g.below)),
+            select: self.gate.is_some_and(|g| g.select),
+        }
+    }
+}
+
+impl Coefficient {
+    fn at(self, s: f64) -> f64 {
+        if self.factor == 0.0 { self.constant } else { self.constant + self.factor * s }
+    }
+
+    fn times(self, other: Coefficient) -> Option<Coefficient> {
+        (self.factor == 0.0 || other.factor == 0.0).then_some(Coefficient {
+            constant: self.constant * other.constant,
+            factor: self.constant * other.factor + self.factor * other.constant,
+        })
+    }
+
+    fn plus(self, other: Coefficient) -> Coefficient {
+        Coefficient { constant: self.constant + other.constant, factor: self.factor + other.factor }
+    }
+}
+
+impl Linear {
+    const NOTHING: Linear = Linear { acc: None, b: ZERO, c: ZERO, x: None, s: None };
+
+    fn times(self, k: Coefficient, s: Option<Place>) -> Option<Linear> {
+        let acc = match self.acc {
+            Some((a, clamp)) => Some((a.times(k)?, clamp)),
+            None => None,
+        };
+        Some(Linear { acc, b: self.b.times(k)?, c: self.c.times(k)?, x: self.x, s: one_of(self.s, s)? })
+    }
+
+    fn plus(self, other: Linear) -> Option<Linear> {
+        if self.acc.is_some() && other.acc.is_some() {
+            return None;
+        }
+        Some(Linear {
+            acc: self.acc.or(other.acc),
+            b: self.b.plus(other.b),
+            c: self.c.plus(other.c),
+            x: one_of(self.x, other.x)?,
+            s: one_of(self.s, other.s)?,
+        })
+    }
+}
+
+/// The one that is there, if they are not two different ones.
+fn one_of<X: PartialEq>(a: Option<X>, b: Option<X>) -> Option<Option<X>> {
+    match (a, b) {
+        (Some(a), Some(b)) => (a == b).then_some(Some(a)),
+        (a, b) => Some(a.or(b)),
+    }
 }
 
 impl Reader<'_> {
@@ -79,14 +176,14 @@ impl Reader<'_> {
     }
 
     /// A number for the whole result.
-    fn scalar(&self, v: ValueId) -> Option<(f64, Option<Place>)> {
-        if let Some(c) = self.constant(v) {
-            return Some((c, None));
+    fn scalar(&self, v: ValueId) -> Option<(Coefficient, Option<Place>)> {
+        if let Some(constant) = self.constant(v) {
+            return Some((Coefficient { constant, factor: 0.0 }, None));
         }
         let x = self.operand(v)?;
         let dims = [self.product.batch, self.product.m, self.product.n];
         let single = x.strides.iter().zip(dims).all(|(&s, d)| s == 0 || d == 1);
-        single.then(|| (1.0, Some(x.loc.into())))
+        single.then(|| (Coefficient { constant: 0.0, factor: 1.0 }, Some(x.loc.into())))
     }
 
     /// `f(operand > 0)` as a pair of factors.
@@ -129,39 +226,41 @@ impl Reader<'_> {
         }
     }
 
-    #[allow(clippy::type_complexity)]
-    fn linear(&self, v: ValueId) -> Option<((f64, Option<Place>), Option<Matrix>)> {
-        if let Some(scale) = self.scaled(v) {
-            return Some((scale, None));
-        }
-        match self.inst(v) {
-            Inst::Binary(Binary::Add, a, b) => match (self.scaled(a), self.scaled(b)) {
-                (Some(scale), _) => Some((scale, Some(self.matrix(b)?))),
-                (_, Some(scale)) => Some((scale, Some(self.matrix(a)?))),
+    /// The bounds of a clamped product.
+    fn clamped(&self, v: ValueId) -> Option<(f64, f64)> {
+        let bound = |v: ValueId, f: Binary| match self.inst(v) {
+            Inst::Binary(g, a, b) if g == f => match (self.constant(a), self.constant(b)) {
+                (None, Some(c)) => Some((a, c)),
+                (Some(c), None) => Some((b, c)),
                 _ => None,
             },
-            Inst::Binary(Binary::Sub, a, b) => {
-                let (c, place) = self.scaled(b)?;
-                Some(((-c, place), Some(self.matrix(a)?)))
-            }
             _ => None,
-        }
+        };
+        let (inside, high) = bound(v, Binary::Min)?;
+        let (inside, low) = bound(inside, Binary::Max)?;
+        (self.inst(inside) == Inst::Input(0) && low <= high).then_some((low, high))
     }
 
-    /// `scale · acc`
-    fn scaled(&self, v: ValueId) -> Option<(f64, Option<Place>)> {
+    fn linear(&self, v: ValueId) -> Option<Linear> {
+        if let Some(bounds) = self.clamped(v) {
+            return Some(Linear { acc: Some((ONE, Some(bounds))), ..Linear::NOTHING });
+        }
         match self.inst(v) {
-            Inst::Input(0) => Some((1.0, None)),
-            Inst::Unary(Unary::Neg, a) => self.scaled(a).map(|(c, place)| (-c, place)),
+            Inst::Input(0) => Some(Linear { acc: Some((ONE, None)), ..Linear::NOTHING }),
+            Inst::Input(_) => Some(Linear { x: Some(self.matrix(v)?), b: ONE, ..Linear::NOTHING }),
+            Inst::Unary(Unary::Sign, x) => Some(Linear { x: Some(self.matrix(x)?), c: ONE, ..Linear::NOTHING }),
+            Inst::Unary(Unary::Neg, x) => self.linear(x)?.times(Coefficient { constant: -1.0, factor: 0.0 }, None),
+            Inst::Binary(Binary::Add, a, b) => self.linear(a)?.plus(self.linear(b)?),
+            Inst::Binary(Binary::Sub, a, b) => {
+                let minus = self.linear(b)?.times(Coefficient { constant: -1.0, factor: 0.0 }, None)?;
+                self.linear(a)?.plus(minus)
+            }
             Inst::Binary(Binary::Mul, a, b) => {
-                let (scale, other) = match self.scaled(a) {
-                    Some(scale) => (scale, self.scalar(b)?),
-                    None => (self.scaled(b)?, self.scalar(a)?),
+                let ((k, s), rest) = match self.scalar(a) {
+                    Some(k) => (k, b),
+                    None => (self.scalar(b)?, a),
                 };
-                if scale.1.is_some() && other.1.is_some() {
-                    return None;
-                }
-                Some((scale.0 * other.0, scale.1.or(other.1)))
+                self.linear(rest)?.times(k, s)
             }
             _ => None,
         }

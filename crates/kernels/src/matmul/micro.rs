@@ -17,7 +17,7 @@ pub struct Tile<T> {
     pub k: usize,
     pub y: *mut T,
     pub y_row: usize,
-    /// Added to the scaled sum; null for nothing. Rows are `add_row` apart.
+    /// What is added to the scaled sum is made of this; null for nothing. Rows are `add_row` apart.
     pub add: *const T,
     pub add_row: usize,
     /// What the gate looks at; null for no gate.
@@ -25,17 +25,45 @@ pub struct Tile<T> {
     pub gate_row: usize,
 }
 
-/// What happens to a sum before it is stored: `gate · relu(scale·acc + add)`.
+/// What happens to a sum before it is stored: `gate · relu(scale·clamp(acc) + keep·add + sign·sign(add))`.
 #[derive(Clone, Copy, Debug)]
 pub struct Finish<T> {
+    pub clamped: bool,
+    pub low: T,
+    pub high: T,
     pub scale: T,
     pub scaled: bool,
+    pub keep: T,
+    pub sign: T,
+    /// `add` is not added as it is.
+    pub shaped: bool,
     pub relu: bool,
     /// The factor where the gate's operand is above 0, and elsewhere.
     pub above: T,
     pub below: T,
     /// Closed gates give 0 whatever comes.
     pub select: bool,
+}
+
+impl<T: Real> Finish<T> {
+    /// Sums are stored as they are.
+    pub fn nothing() -> Finish<T> {
+        let (zero, one) = (T::from_f64(0.0), T::from_f64(1.0));
+        Finish {
+            clamped: false,
+            low: zero,
+            high: zero,
+            scale: one,
+            scaled: false,
+            keep: one,
+            sign: zero,
+            shaped: false,
+            relu: false,
+            above: one,
+            below: one,
+            select: false,
+        }
+    }
 }
 
 /// A kernel: a tile, how to finish it, and how many columns it has (for the ones that end within a vector).
@@ -70,12 +98,27 @@ impl<T: Real, const ROWS: usize, const VECTORS: usize, const EDGE: bool> Kernel<
                 a = a.wrapping_add(a_col);
                 b = b.wrapping_add(b_row);
             }
+            if finish.clamped {
+                let (low, high) = (S::splat(finish.low), S::splat(finish.high));
+                for i in 0..ROWS {
+                    for j in 0..VECTORS {
+                        acc[i][j] = S::min_or_b(high, S::max_or_b(low, acc[i][j]));
+                    }
+                }
+            }
             if !t.add.is_null() {
                 let scale = S::splat(finish.scale);
+                let (keep, plus, minus) =
+                    (S::splat(finish.keep), S::splat(finish.sign), S::sub(S::zero(), S::splat(finish.sign)));
                 for i in 0..ROWS {
                     for j in 0..VECTORS {
                         let p = t.add.add(i * t.add_row + j * S::LANES);
-                        let add = if EDGE { S::load_some(p, some) } else { S::load(p) };
+                        let mut add = if EDGE { S::load_some(p, some) } else { S::load(p) };
+                        if finish.shaped {
+                            let below = S::select(S::lt(add, S::zero()), minus, S::zero());
+                            let sign = S::select(S::lt(S::zero(), add), plus, below);
+                            add = S::fma(keep, add, sign);
+                        }
                         acc[i][j] = S::fma(scale, acc[i][j], add);
                     }
                 }

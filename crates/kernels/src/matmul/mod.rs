@@ -171,20 +171,12 @@ impl<T: Real> MatMulPlan<T> {
             && self.batches == 1
             && !self.pack
             && matches!(&self.shapes[0].strips[..], [strip] if strip.count == 1 && strip.taller == 0);
-        if one_tile && simple.gate.is_none() && simple.scale.1.is_none() {
-            let one = T::from_f64(1.0);
+        if one_tile && simple.gate.is_none() && simple.linear.s.is_none() {
             self.small = Some(Small {
-                finish: Finish {
-                    scale: T::from_f64(simple.scale.0),
-                    scaled: simple.scale.0 != 1.0,
-                    relu: simple.relu,
-                    above: one,
-                    below: one,
-                    select: false,
-                },
+                finish: simple.finish(0.0),
                 y: simple.y,
-                add: simple.add.map(|x| x.place),
-                add_row: simple.add.map_or(0, |x| x.row),
+                add: simple.linear.x.map(|x| x.place),
+                add_row: simple.linear.x.map_or(0, |x| x.row),
             });
             self.run = entry::<T, RunTile<T>>(isa);
         }

@@ -83,21 +83,10 @@ impl<T: Real> MatMulPlan<T> {
                 }
                 None => (std::ptr::null(), 0),
             };
-            let gate = simple.gate;
-            let scale = match simple.scale.1 {
-                Some(place) => T::from_f64(simple.scale.0) * *context.at(place),
-                None => T::from_f64(simple.scale.0),
-            };
-            let finish = Finish {
-                scale,
-                scaled: simple.scale != (1.0, None),
-                relu: simple.relu,
-                above: T::from_f64(gate.map_or(1.0, |g| g.above)),
-                below: T::from_f64(gate.map_or(0.0, |g| g.below)),
-                select: gate.is_some_and(|g| g.select),
-            };
-            let (add, add_row) = place(&simple.add);
-            let (gate, gate_row) = place(&gate.map(|g| g.on));
+            let s = simple.linear.s.map_or(0.0, |s| (*context.at(s)).to_f64());
+            let finish = simple.finish(s);
+            let (add, add_row) = place(&simple.linear.x);
+            let (gate, gate_row) = place(&simple.gate.map(|g| g.on));
             let tile = Tile {
                 a,
                 a_row: self.a.row,
@@ -146,8 +135,7 @@ impl<T: Real> MatMulPlan<T> {
     ) {
         // SAFETY: the caller's.
         unsafe {
-            let one = T::from_f64(1.0);
-            let finish = Finish { scale: one, scaled: false, relu: false, above: one, below: one, select: false };
+            let finish = Finish::nothing();
             let block = context.scratch.add(map.scratch().next_multiple_of(16));
             let packed = block.add((self.block_rows * self.segment).next_multiple_of(16));
             let slots = map.begin_block(context);

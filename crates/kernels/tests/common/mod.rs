@@ -265,16 +265,23 @@ pub fn matmul(rng: &mut Rng, simple: bool) -> MatMul {
 
 fn simple_epilogue(rng: &mut Rng) -> Expr {
     Expr::build(3, |x| {
-        let acc = match rng.below(4) {
-            0 => -&x[0],
-            1 => &x[0] * 0.25,
-            2 => &x[0] * &x[2],
+        let product = match rng.below(3) {
+            0 => x[0].max(&x[0].constant(-0.5)).min(&x[0].constant(0.7)),
             _ => x[0].clone(),
         };
-        let sum = match rng.below(4) {
+        let acc = match rng.below(4) {
+            0 => -&product,
+            1 => &product * 0.25,
+            2 => &product * &x[2],
+            _ => product,
+        };
+        let sum = match rng.below(7) {
             0 => &acc + &x[1],
             1 => &x[1] - &acc,
             2 => &x[1] + &acc,
+            3 => &x[1] - &((&acc + &x[1].unary(Unary::Sign) * 0.2) * 0.1),
+            4 => &x[1] - &((&acc + &x[1] * 0.2 + x[1].unary(Unary::Sign)) * 0.1),
+            5 => &x[1] - &((&acc + &x[1] * 0.2) * &x[2]),
             _ => acc,
         };
         let sum = if rng.below(2) == 0 { sum.max(&sum.constant(0.0)) } else { sum };
@@ -285,6 +292,26 @@ fn simple_epilogue(rng: &mut Rng) -> Expr {
             _ => sum,
         }
     })
+}
+
+/// One step of Adam over the operands m, v, w, g; its last value is the new w.
+pub fn adam(scaled: bool, shrunk: bool) -> Expr {
+    Expr::build(4, |x| {
+        let m = &x[0] * 0.9 + &x[3] * 0.1;
+        let v = &x[1] * 0.99 + x[3].square() * 0.01;
+        let root = v.unary(Unary::Sqrt);
+        let below = if scaled { root * 1.5 } else { root } + 1e-3;
+        let w = if shrunk { &x[2] * 0.9 } else { x[2].clone() };
+        w - (m * 0.1) / below
+    })
+}
+
+/// The two new moments in the step of Adam: its first two sums.
+pub fn adam_moments(expr: &Expr) -> (u16, u16) {
+    let sums: Vec<u16> = (0..expr.insts().len() as u16)
+        .filter(|&v| matches!(expr.insts()[usize::from(v)], Inst::Binary(Binary::Add, ..)))
+        .collect();
+    (sums[0], sums[1])
 }
 
 pub fn copy(rng: &mut Rng) -> Copy {
