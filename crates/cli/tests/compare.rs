@@ -1,12 +1,12 @@
 //! Comparisons end to end: figures, pairs, tests, what diverges, what is interrupted.
 
+mod common;
+
+use common::Folder;
 use gradus_metrics::TTest;
 use serde_json::Value;
 use std::path::PathBuf;
-use std::process::{Command, Output};
-
-/// A folder of its own for each test, removed at the end.
-struct Folder(PathBuf);
+use std::process::Command;
 
 const STUDY: &str = r#"
 base = "none"
@@ -36,36 +36,12 @@ model.layers.0.dense.units = 2
 train.optimizer.adam.lr = 0.002
 "#;
 
-impl Folder {
-    fn new(name: &str, study: &str) -> Folder {
-        let path = std::env::temp_dir().join(format!("gradus-compare-{name}-{}", std::process::id()));
-        std::fs::remove_dir_all(&path).ok();
-        std::fs::create_dir_all(&path).unwrap();
-        std::fs::write(path.join("study.toml"), study).unwrap();
-        Folder(path)
-    }
-
-    fn gradus(&self, words: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_gradus"));
-        command.args(words).current_dir(&self.0).env_remove("GRADUS_DATA");
-        command
-    }
-
-    fn run(&self, words: &[&str]) -> Output {
-        let output = self.gradus(words).output().unwrap();
-        assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
-        output
-    }
-
-    fn results(&self, folder: &str) -> Value {
-        serde_json::from_str(&std::fs::read_to_string(self.0.join(folder).join("results.json")).unwrap()).unwrap()
-    }
+fn folder_of(name: &str, text: &str) -> Folder {
+    Folder::with(&format!("compare-{name}"), "study.toml", text)
 }
 
-impl Drop for Folder {
-    fn drop(&mut self) {
-        std::fs::remove_dir_all(&self.0).ok();
-    }
+fn results_of(folder: &Folder, name: &str) -> Value {
+    serde_json::from_str(&std::fs::read_to_string(folder.path(name).join("results.json")).unwrap()).unwrap()
 }
 
 fn accuracies(recipe: &Value) -> Vec<f64> {
@@ -86,11 +62,11 @@ fn timeless(mut value: Value) -> Value {
 
 #[test]
 fn figures_are_those_of_single_runs_for_any_number_of_threads() {
-    let folder = Folder::new("figures", STUDY);
-    folder.run(&["compare", "study.toml", "--seeds", "3", "--out", "two", "--threads", "2", "--quiet"]);
-    folder.run(&["compare", "study.toml", "--seeds", "3", "--out", "one", "--threads", "1", "--quiet"]);
-    let results = folder.results("two");
-    assert_eq!(timeless(results.clone()), timeless(folder.results("one")));
+    let folder = folder_of("figures", STUDY);
+    folder.succeed(&["compare", "study.toml", "--seeds", "3", "--out", "two", "--threads", "2", "--quiet"]);
+    folder.succeed(&["compare", "study.toml", "--seeds", "3", "--out", "one", "--threads", "1", "--quiet"]);
+    let results = results_of(&folder, "two");
+    assert_eq!(timeless(results.clone()), timeless(results_of(&folder, "one")));
 
     let recipes = results["recipes"].as_array().unwrap();
     let names: Vec<&str> = recipes.iter().map(|recipe| recipe["name"].as_str().unwrap()).collect();
@@ -110,8 +86,8 @@ fn figures_are_those_of_single_runs_for_any_number_of_threads() {
             assert_eq!(done["test"]["accuracy"].as_f64(), Some(accuracy), "{name}, seed {seed}");
             let tensors = |path: PathBuf| gradus_tensor::safetensors::read(&path).unwrap().tensors;
             for file in ["initial.safetensors", "best.safetensors"] {
-                let compared = folder.0.join("two").join(name).join(format!("seed-{seed}")).join(file);
-                assert!(tensors(compared) == tensors(folder.0.join(&run).join(file)), "{name}, seed {seed}: {file}");
+                let compared = folder.path("two").join(name).join(format!("seed-{seed}")).join(file);
+                assert!(tensors(compared) == tensors(folder.path(&run).join(file)), "{name}, seed {seed}: {file}");
             }
         }
     }
@@ -126,22 +102,22 @@ fn figures_are_those_of_single_runs_for_any_number_of_threads() {
     assert_eq!((none["weights"]["weights"].as_u64(), recipes[2]["weights"]["weights"].as_u64()), (Some(56), Some(14)));
     assert_eq!(l1["differs"][0]["key"], "train.regularizer");
 
-    let page = std::fs::read_to_string(folder.0.join("two/report.html")).unwrap();
+    let page = std::fs::read_to_string(folder.path("two/report.html")).unwrap();
     roxmltree::Document::parse(&page.replace("<!DOCTYPE html>", "")).unwrap();
     for words in ["Validation loss", "dense_1/weight", "narrow", "Holm"] {
         assert!(page.contains(words), "{words}");
     }
-    let text = String::from_utf8(folder.run(&["evaluate", "two/narrow/seed-2", "--json"]).stdout).unwrap();
+    let text = folder.succeed(&["evaluate", "two/narrow/seed-2", "--json"]);
     let judged: Value = serde_json::from_str(&text).unwrap();
     assert_eq!(judged["accuracy"].as_f64(), Some(accuracies(&recipes[2])[1]));
 }
 
 #[test]
 fn the_same_weights_start_where_layers_agree() {
-    let folder = Folder::new("start", STUDY);
-    folder.run(&["compare", "study.toml", "--seeds", "2", "--out", "out", "--set", "train.epochs=1", "--quiet"]);
+    let folder = folder_of("start", STUDY);
+    folder.succeed(&["compare", "study.toml", "--seeds", "2", "--out", "out", "--set", "train.epochs=1", "--quiet"]);
     let tensors = |run: &str| {
-        gradus_tensor::safetensors::read(&folder.0.join("out").join(run).join("initial.safetensors")).unwrap().tensors
+        gradus_tensor::safetensors::read(&folder.path("out").join(run).join("initial.safetensors")).unwrap().tensors
     };
     assert!(tensors("none/seed-1") == tensors("l1/seed-1"));
     assert!(tensors("none/seed-1") != tensors("none/seed-2"));
@@ -153,9 +129,9 @@ fn the_same_weights_start_where_layers_agree() {
 #[test]
 fn what_diverges_is_shown_and_left_out() {
     let wild = "\n[[variants]]\nname = \"wild\"\ntrain.optimizer = { sgd = { lr = 1e38 } }\n";
-    let folder = Folder::new("diverged", &(STUDY.to_string() + wild));
+    let folder = folder_of("diverged", &(STUDY.to_string() + wild));
     let output = folder.run(&["compare", "study.toml", "--seeds", "2", "--out", "out", "--set", "train.epochs=2"]);
-    let results = folder.results("out");
+    let results = results_of(&folder, "out");
     let recipes = results["recipes"].as_array().unwrap();
     assert!(recipes[3]["runs"].as_array().unwrap().iter().all(|run| run["diverged"] == true && run["done"] == false));
     assert!(recipes[3]["versus_first"]["p"].is_null() && recipes[3]["weights"].is_null());
@@ -163,7 +139,7 @@ fn what_diverges_is_shown_and_left_out() {
     assert!(results["notes"].to_string().contains("wild diverged with seeds 1, 2"), "{}", results["notes"]);
     let (text, lines) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
     assert!(text.contains("wild diverged") && lines.contains("wild, seed 1: diverged: training diverged in step"));
-    let page = std::fs::read_to_string(folder.0.join("out/report.html")).unwrap();
+    let page = std::fs::read_to_string(folder.path("out/report.html")).unwrap();
     roxmltree::Document::parse(&page.replace("<!DOCTYPE html>", "")).unwrap();
 }
 
@@ -188,13 +164,13 @@ optimizer = { adam = { lr = 0.05 } }
 name = "slow"
 train.optimizer.adam.lr = 0.001
 "#;
-    let folder = Folder::new("fixed", study);
+    let folder = folder_of("fixed", study);
     for (file, from) in [("line.csv", 0), ("more.csv", 7)] {
         let rows: String = (from..from + 20).map(|i| format!("{i},{}\n", 100_000 + 5000 * i + i % 3)).collect();
-        std::fs::write(folder.0.join(file), format!("size,dollars\n{rows}")).unwrap();
+        std::fs::write(folder.path(file), format!("size,dollars\n{rows}")).unwrap();
     }
     let output = folder.run(&["compare", "study.toml", "--seeds", "4,7,9", "--out", "out"]);
-    let results = folder.results("out");
+    let results = results_of(&folder, "out");
     assert_eq!((results["metric"].as_str(), results["better"].as_str()), (Some("rmse"), Some("lower")));
     assert!(results["method"]["Test"].as_str().unwrap().starts_with("The plain paired t-test"));
     let recipes = results["recipes"].as_array().unwrap();
@@ -218,7 +194,7 @@ fn what_has_ended_is_kept_after_an_interruption() {
     use std::io::{BufRead, BufReader};
     use std::process::Stdio;
     let endless = "\n[[variants]]\nname = \"endless\"\ntrain.epochs = 100000000\n";
-    let folder = Folder::new("interrupted", &(STUDY.to_string() + endless));
+    let folder = folder_of("interrupted", &(STUDY.to_string() + endless));
     let words = ["compare", "study.toml", "--seeds", "2", "--threads", "4", "--out", "out", "--json"];
     let mut child = folder.gradus(&words).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
@@ -227,11 +203,11 @@ fn what_has_ended_is_kept_after_an_interruption() {
     assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
     let last: Value = serde_json::from_str(&lines.last().unwrap().unwrap()).unwrap();
     assert_eq!((last["event"].as_str(), child.wait().unwrap().code()), (Some("done"), Some(130)));
-    let results = folder.results("out");
+    let results = results_of(&folder, "out");
     let runs = |i: usize| results["recipes"][i]["runs"].as_array().unwrap().clone();
     let done = (0..4).flat_map(runs).filter(|run| run["done"] == true).count();
     assert!((1..=6).contains(&done), "{done}");
     assert!(runs(3).iter().all(|run| run["ended"] == "interrupted"), "{:?}", runs(3));
     assert!(results["notes"].to_string().contains("Not finished"));
-    assert!(folder.0.join("out/report.html").exists());
+    assert!(folder.path("out/report.html").exists());
 }

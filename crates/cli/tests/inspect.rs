@@ -1,42 +1,20 @@
 //! The course's table of initialisation × activation × depth, by its recipes; runs looked into; pages that browsers can read.
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+mod common;
 
-struct Folder(PathBuf);
+use common::Folder;
+use std::path::Path;
 
-impl Folder {
-    fn new(name: &str) -> Folder {
-        let path = std::env::temp_dir().join(format!("gradus-{name}-{}", std::process::id()));
-        std::fs::remove_dir_all(&path).ok();
-        std::fs::create_dir_all(&path).unwrap();
-        Folder(path)
-    }
-
-    fn run(&self, words: &[&str]) -> Output {
-        let output = Command::new(env!("CARGO_BIN_EXE_gradus")).args(words).current_dir(&self.0).output().unwrap();
-        assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
-        output
-    }
-
-    fn json(&self, words: &[&str]) -> Vec<serde_json::Value> {
-        let text = String::from_utf8(self.run(words).stdout).unwrap();
-        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-    }
-
-    fn page(&self, name: &str) -> String {
-        let text = std::fs::read_to_string(self.0.join(name)).unwrap();
-        let options = roxmltree::ParsingOptions { allow_dtd: true, ..Default::default() };
-        roxmltree::Document::parse_with_options(&text, options).unwrap_or_else(|error| panic!("{name}: {error}"));
-        assert!(!text.contains("NaN") && !text.contains("inf\""), "{name}");
-        text
-    }
+fn json(folder: &Folder, words: &[&str]) -> Vec<serde_json::Value> {
+    folder.succeed(words).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-impl Drop for Folder {
-    fn drop(&mut self) {
-        std::fs::remove_dir_all(&self.0).ok();
-    }
+fn page(folder: &Folder, name: &str) -> String {
+    let text = std::fs::read_to_string(folder.path(name)).unwrap();
+    let options = roxmltree::ParsingOptions { allow_dtd: true, ..Default::default() };
+    roxmltree::Document::parse_with_options(&text, options).unwrap_or_else(|error| panic!("{name}: {error}"));
+    assert!(!text.contains("NaN") && !text.contains("inf\""), "{name}");
+    text
 }
 
 fn recipes() -> Vec<String> {
@@ -57,7 +35,7 @@ fn each_row_of_the_table_shows_what_it_should() {
     let recipes = recipes();
     let mut words = vec!["inspect", "--json", "--out", "table.html", "--at", "0,1"];
     words.extend(recipes.iter().map(String::as_str));
-    let seen = folder.json(&words);
+    let seen = json(&folder, &words);
     assert_eq!(seen.len(), 7);
     let [one, zero, random, sigmoid, tanh, xavier, msra] = &seen[..] else { panic!() };
     let start = |row: &serde_json::Value| findings(&row["snapshots"][0]).join(" ");
@@ -75,7 +53,7 @@ fn each_row_of_the_table_shows_what_it_should() {
     assert!(start(tanh).contains("spread_kept"), "{}", start(tanh));
     assert!(start(xavier).contains("collapsing"), "{}", start(xavier));
     assert!(start(msra).contains("spread_kept"), "{}", start(msra));
-    let page = folder.page("table.html");
+    let page = page(&folder, "table.html");
     for name in ["1-one-layer-zero", "7-deep-relu-msra"] {
         assert!(page.contains(name));
     }
@@ -88,10 +66,10 @@ fn recipes_and_runs_are_looked_into() {
         [model]\nlayers = [\"flatten\", { dropout = { rate = 0.1 } }, { dense = { units = 24, activation = \"relu\" } }, \
         { dense = { units = 12 } }, { activation = \"tanh\" }, { dense = { units = 10 } }]\n\
         [train]\nepochs = 2\nloss = { cross_entropy = {} }\noptimizer = { adam = {} }\n";
-    std::fs::write(folder.0.join("net.toml"), recipe).unwrap();
+    std::fs::write(folder.path("net.toml"), recipe).unwrap();
     let seen =
-        &folder.json(&["inspect", "net.toml", "--json", "--epochs", "0.5", "--at", "0,1", "--samples", "100"])[0];
-    assert!(!folder.0.join("inspect.html").exists(), "no page was asked for");
+        &json(&folder, &["inspect", "net.toml", "--json", "--epochs", "0.5", "--at", "0,1", "--samples", "100"])[0];
+    assert!(!folder.path("inspect.html").exists(), "no page was asked for");
     let [start, end] = &seen["snapshots"].as_array().unwrap()[..] else { panic!("{seen}") };
     assert_eq!(
         (seen["samples"].as_u64(), start["step"].as_u64(), end["step"].as_u64()),
@@ -110,11 +88,11 @@ fn recipes_and_runs_are_looked_into() {
     assert!(end["loss"].as_f64() < start["loss"].as_f64());
     assert_eq!(end["updates"].as_array().unwrap().len(), 6);
 
-    folder.run(&["train", "net.toml", "--quiet", "--run-dir", "run"]);
-    let text = String::from_utf8(folder.run(&["inspect", "run"]).stdout).unwrap();
+    folder.succeed(&["train", "net.toml", "--quiet", "--run-dir", "run"]);
+    let text = folder.succeed(&["inspect", "run"]);
     assert!(text.contains("\nfirst weights: loss ") && text.contains("\nbest weights: loss "), "{text}");
-    assert!(folder.page("run/inspect.html").contains("What comes back to each layer"));
-    let seen = &folder.json(&["inspect", "run", "--json", "--samples", "100"])[0]["snapshots"];
+    assert!(page(&folder, "run/inspect.html").contains("What comes back to each layer"));
+    let seen = &json(&folder, &["inspect", "run", "--json", "--samples", "100"])[0]["snapshots"];
     assert!(seen[1]["loss"].as_f64() < seen[0]["loss"].as_f64(), "the best weights are better than the first");
     for (own, of_recipe) in seen[0]["layers"].as_array().unwrap().iter().zip(start["layers"].as_array().unwrap()) {
         for (values, figure) in [("output", "sd"), ("before", "mean"), ("gradient", "norm")] {

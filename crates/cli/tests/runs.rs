@@ -1,54 +1,22 @@
 //! Runs as people start, stop, resume and break them.
 
+mod common;
+
+use common::{Folder, text};
 use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-/// A folder of its own for each test, removed at the end.
-struct Folder(PathBuf);
+const DIGITS: &str = include_str!("../../../recipes/digits.toml");
 
-impl Folder {
-    fn new(name: &str) -> Folder {
-        let path = std::env::temp_dir().join(format!("gradus-{name}-{}", std::process::id()));
-        std::fs::remove_dir_all(&path).ok();
-        std::fs::create_dir_all(&path).unwrap();
-        std::fs::write(path.join("digits.toml"), include_str!("../../../recipes/digits.toml")).unwrap();
-        Folder(path)
-    }
-
-    fn gradus(&self, words: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_gradus"));
-        command.args(words).current_dir(&self.0).env_remove("GRADUS_DATA");
-        command
-    }
-
-    fn run(&self, words: &[&str]) -> Output {
-        self.gradus(words).output().unwrap()
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.join(name)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        std::fs::remove_dir_all(&self.0).ok();
-    }
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
+/// A long run, so that there is time to stop it.
+const LONG: [&str; 8] =
+    ["train", "digits.toml", "--set", "train.epochs=100000", "--set", "train.stop=[]", "--json", "--quiet"];
 
 fn succeeded(output: &Output) -> String {
     assert!(output.status.success(), "{}", text(&output.stderr));
     text(&output.stdout)
 }
-
-/// A long run, so that there is time to stop it.
-const LONG: [&str; 8] =
-    ["train", "digits.toml", "--set", "train.epochs=100000", "--set", "train.stop=[]", "--json", "--quiet"];
 
 /// The history without what time it took.
 fn history(path: &Path) -> Vec<serde_json::Value> {
@@ -63,8 +31,8 @@ fn history(path: &Path) -> Vec<serde_json::Value> {
 
 #[test]
 fn a_run_leaves_everything_and_json_says_so() {
-    let folder = Folder::new("json");
-    let lines = succeeded(&folder.run(&["train", "digits.toml", "--set", "train.epochs=3", "--json", "--quiet"]));
+    let folder = Folder::with("json", "digits.toml", DIGITS);
+    let lines = folder.succeed(&["train", "digits.toml", "--set", "train.epochs=3", "--json", "--quiet"]);
     let events: Vec<serde_json::Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(events.len(), 4);
     for (i, event) in events[..3].iter().enumerate() {
@@ -88,15 +56,15 @@ fn a_run_leaves_everything_and_json_says_so() {
     assert!(page.contains("<svg") && !page.contains("http://www.w3.org/1999/xlink"));
 
     let judged: serde_json::Value =
-        serde_json::from_str(&succeeded(&folder.run(&["evaluate", "runs/digits-1", "--json"]))).unwrap();
+        serde_json::from_str(&folder.succeed(&["evaluate", "runs/digits-1", "--json"])).unwrap();
     assert_eq!(judged["accuracy"], done["test"]["accuracy"]);
-    let again = succeeded(&folder.run(&["train", "digits.toml", "--set", "train.epochs=1", "--json", "--quiet"]));
+    let again = folder.succeed(&["train", "digits.toml", "--set", "train.epochs=1", "--json", "--quiet"]);
     assert!(again.contains("digits-2"), "{again}");
 }
 
 #[test]
 fn predictions_of_tables_pictures_and_numbers() {
-    let folder = Folder::new("predict");
+    let folder = Folder::with("predict", "digits.toml", DIGITS);
     std::fs::write(
         folder.path("flowers.toml"),
         "[data]\ntrain = { csv = { path = \"flowers.csv\", target = \"kind\" } }\ntransforms = [{ z_score = {} }]\n\
@@ -111,13 +79,13 @@ fn predictions_of_tables_pictures_and_numbers() {
         })
         .collect();
     std::fs::write(folder.path("flowers.csv"), format!("a,b,kind\n{rows}")).unwrap();
-    succeeded(&folder.run(&["train", "flowers.toml", "--run-dir", "run", "--quiet"]));
+    folder.succeed(&["train", "flowers.toml", "--run-dir", "run", "--quiet"]);
     std::fs::write(folder.path("new.csv"), "b,a\n19,1\n1,19\n").unwrap();
-    let predicted = succeeded(&folder.run(&["predict", "run", "--input", "new.csv"]));
+    let predicted = folder.succeed(&["predict", "run", "--input", "new.csv"]);
     let lines: Vec<&str> = predicted.lines().collect();
     assert_eq!(lines[0], "class,\"p_high, rising\",p_low");
     assert!(lines[1].starts_with("low,0.") && lines[2].starts_with("\"high, rising\","), "{predicted}");
-    succeeded(&folder.run(&["predict", "run/best.safetensors", "--input", "new.csv", "--output", "out.csv"]));
+    folder.succeed(&["predict", "run/best.safetensors", "--input", "new.csv", "--output", "out.csv"]);
     assert_eq!(std::fs::read_to_string(folder.path("out.csv")).unwrap(), predicted);
     let wrong = folder.run(&["predict", "run", "--input", "flowers.toml"]);
     assert_eq!(wrong.status.code(), Some(3), "{}", text(&wrong.stderr));
@@ -132,12 +100,12 @@ fn predictions_of_tables_pictures_and_numbers() {
     .unwrap();
     let rows: String = (0..20).map(|i| format!("{i},{}\n", 100_000 + 5000 * i)).collect();
     std::fs::write(folder.path("line.csv"), format!("size,dollars\n{rows}")).unwrap();
-    let lines = succeeded(&folder.run(&["train", "line.toml", "--run-dir", "line", "--json", "--quiet"]));
+    let lines = folder.succeed(&["train", "line.toml", "--run-dir", "line", "--json", "--quiet"]);
     let done: serde_json::Value = serde_json::from_str(lines.lines().last().unwrap()).unwrap();
     assert!(done["train"]["real"]["mae"].as_f64().unwrap() < 500.0, "{done}");
     assert!(done["train"]["mae"].as_f64().unwrap() < 0.05, "{done}");
     std::fs::write(folder.path("sizes.csv"), "size\n10\n30\n").unwrap();
-    let predicted = succeeded(&folder.run(&["predict", "line", "--input", "sizes.csv"]));
+    let predicted = folder.succeed(&["predict", "line", "--input", "sizes.csv"]);
     let numbers: Vec<f64> = predicted.lines().skip(1).map(|line| line.parse().unwrap()).collect();
     assert!(predicted.starts_with("dollars\n") && (numbers[0] - 150_000.0).abs() < 2000.0, "{predicted}");
     assert!((numbers[1] - 250_000.0).abs() < 4000.0, "{predicted}");
@@ -145,7 +113,7 @@ fn predictions_of_tables_pictures_and_numbers() {
 
 #[test]
 fn prices_over_orders_of_magnitude_by_town() {
-    let folder = Folder::new("prices");
+    let folder = Folder::with("prices", "digits.toml", DIGITS);
     let rows: String = (0..60)
         .map(|i| format!("{},town {},{}\n", i, i % 12, if i == 7 { -5.0 } else { 10f64.powf(f64::from(i) / 15.0) }))
         .collect();
@@ -160,11 +128,11 @@ fn prices_over_orders_of_magnitude_by_town() {
          [train]\nepochs = 300\nbatch_size = 5\nloss = { mse = {} }\noptimizer = { adam = { lr = 0.02 } }\n",
     )
     .unwrap();
-    let lines = succeeded(&folder.run(&["train", "prices.toml", "--run-dir", "run", "--json", "--quiet"]));
+    let lines = folder.succeed(&["train", "prices.toml", "--run-dir", "run", "--json", "--quiet"]);
     let done: serde_json::Value = serde_json::from_str(lines.lines().last().unwrap()).unwrap();
     assert!(done["test"]["real"]["r2"].as_f64().unwrap() > 0.9, "{done}");
     std::fs::write(folder.path("sizes.csv"), "size\n15\n45\n").unwrap();
-    let predicted = succeeded(&folder.run(&["predict", "run", "--input", "sizes.csv"]));
+    let predicted = folder.succeed(&["predict", "run", "--input", "sizes.csv"]);
     let prices: Vec<f64> = predicted.lines().skip(1).map(|line| line.parse().unwrap()).collect();
     assert!((prices[0] - 10.0).abs() < 4.0 && (prices[1] - 1000.0).abs() < 300.0, "{predicted}");
     let bad =
@@ -188,7 +156,7 @@ fn signal(child: &std::process::Child, name: &str) {
 #[cfg(unix)]
 #[test]
 fn an_interrupted_run_resumes_to_the_identical_end() {
-    let folder = Folder::new("resume");
+    let folder = Folder::with("resume", "digits.toml", DIGITS);
     for (run, name, code) in [("a", "-INT", 130), ("b", "-TERM", 143)] {
         let mut child = folder
             .gradus(&[&LONG[..], &["--run-dir", run]].concat())
@@ -245,11 +213,11 @@ fn an_interrupted_run_resumes_to_the_identical_end() {
 
 #[test]
 fn first_weights_are_kept_and_can_be_taken_again() {
-    let folder = Folder::new("initial");
+    let folder = Folder::with("initial", "digits.toml", DIGITS);
     let tensors = |name: &str| gradus_tensor::safetensors::read(&folder.path(name)).unwrap().tensors;
     let train = |words: &[&str]| {
         let words = [&["train", "digits.toml", "--set", "train.epochs=1", "--quiet"], words].concat();
-        succeeded(&folder.run(&words));
+        folder.succeed(&words);
     };
     train(&["--run-dir", "a"]);
     train(&["--run-dir", "b", "--set", "seed=9"]);
@@ -269,7 +237,7 @@ fn first_weights_are_kept_and_can_be_taken_again() {
 #[cfg(unix)]
 #[test]
 fn a_second_signal_ends_at_once() {
-    let folder = Folder::new("twice");
+    let folder = Folder::with("twice", "digits.toml", DIGITS);
     let mut child = folder
         .gradus(&[&LONG[..], &["--run-dir", "run"]].concat())
         .stdout(Stdio::piped())
@@ -285,7 +253,7 @@ fn a_second_signal_ends_at_once() {
 
 #[test]
 fn a_run_folder_has_one_run_at_a_time() {
-    let folder = Folder::new("lock");
+    let folder = Folder::with("lock", "digits.toml", DIGITS);
     let mut child = folder
         .gradus(&[&LONG[..], &["--run-dir", "run"]].concat())
         .stdout(Stdio::piped())
@@ -307,7 +275,7 @@ fn a_run_folder_has_one_run_at_a_time() {
 #[cfg(unix)]
 #[test]
 fn a_closed_output_is_a_quiet_end() {
-    let folder = Folder::new("closed");
+    let folder = Folder::with("closed", "digits.toml", DIGITS);
     let mut child = folder
         .gradus(&[&LONG[..], &["--run-dir", "run"]].concat())
         .stdout(Stdio::piped())
@@ -320,14 +288,14 @@ fn a_closed_output_is_a_quiet_end() {
     assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), String::new()));
     assert!(folder.path("run/last.safetensors").exists());
     let shell = format!("{} render digits.toml | head -1", env!("CARGO_BIN_EXE_gradus"));
-    let output = Command::new("sh").args(["-c", &shell]).current_dir(&folder.0).output().unwrap();
+    let output = Command::new("sh").args(["-c", &shell]).current_dir(folder.path("")).output().unwrap();
     assert_eq!((text(&output.stdout), text(&output.stderr)), ("name = \"digits\"\n".into(), String::new()));
 }
 
 #[test]
 fn damaged_and_foreign_checkpoints_are_refused() {
-    let folder = Folder::new("damaged");
-    succeeded(&folder.run(&["train", "digits.toml", "--set", "train.epochs=1", "--run-dir", "run", "--quiet"]));
+    let folder = Folder::with("damaged", "digits.toml", DIGITS);
+    folder.succeed(&["train", "digits.toml", "--set", "train.epochs=1", "--run-dir", "run", "--quiet"]);
     let file = folder.path("run/last.safetensors");
     let whole = std::fs::read(&file).unwrap();
     let refused = |problem: &str| {
@@ -356,7 +324,7 @@ fn damaged_and_foreign_checkpoints_are_refused() {
 
 #[test]
 fn what_fails_leaves_nothing_behind() {
-    let folder = Folder::new("nothing");
+    let folder = Folder::with("nothing", "digits.toml", DIGITS);
     let output = folder.run(&["train", "digits.toml", "--set", "model.layers.4.dense.units=12", "--run-dir", "run"]);
     assert_eq!(output.status.code(), Some(2));
     assert!(!folder.path("run").exists());
@@ -367,7 +335,7 @@ fn what_fails_leaves_nothing_behind() {
     let output = folder.run(&["train", "digits.toml", "--run-dir", "file/run"]);
     assert_eq!(output.status.code(), Some(3));
     assert!(text(&output.stderr).contains("cannot write to the run folder"), "{}", text(&output.stderr));
-    let names: Vec<_> = std::fs::read_dir(&folder.0).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    let names: Vec<_> = std::fs::read_dir(folder.path("")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(names.len(), 2, "{names:?}");
 }
 
@@ -375,7 +343,7 @@ fn what_fails_leaves_nothing_behind() {
 #[cfg(unix)]
 #[test]
 fn a_run_is_retrained_on_all_data_and_resumes_there() {
-    let folder = Folder::new("retrain");
+    let folder = Folder::with("retrain", "digits.toml", DIGITS);
     let train = |run: &str, retrain: &str, epochs: &str| -> Vec<String> {
         let sets = ["train.stop=[{ up = 1 }]", &format!("train.retrain={retrain}"), &format!("train.epochs={epochs}")];
         let words = ["train", "digits.toml", "--json", "--quiet", "--run-dir", run];
@@ -420,7 +388,7 @@ fn a_run_is_retrained_on_all_data_and_resumes_there() {
         // A very fast machine is through before the signal comes.
         let code = child.wait().unwrap().code();
         assert!(code == Some(130) || code == Some(0), "{code:?}");
-        succeeded(&folder.run(&["train", "--resume", &half, "--quiet"]));
+        folder.succeed(&["train", "--resume", &half, "--quiet"]);
         assert_eq!(history(&folder.path(&half).join("history.jsonl")), records);
         for file in ["best.safetensors", "early.safetensors", "last.safetensors", "last.retrain.safetensors"] {
             assert!(tensors(&half, file) == tensors(how, file), "{how}: {file}");
@@ -438,7 +406,7 @@ fn a_run_is_retrained_on_all_data_and_resumes_there() {
 
 #[test]
 fn a_net_that_cannot_learn_fails_its_check() {
-    let folder = Folder::new("check");
+    let folder = Folder::with("check", "digits.toml", DIGITS);
     let check = |sets: &[&str]| {
         let words: Vec<&str> =
             ["check", "digits.toml", "--json"].into_iter().chain(sets.iter().flat_map(|set| ["--set", *set])).collect();

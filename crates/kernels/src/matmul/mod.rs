@@ -41,7 +41,7 @@ impl From<Factor> for FactorPlan {
 }
 
 enum Ending<T> {
-    Simple(Simple),
+    Simple(Box<Simple>),
     Map(Box<MapPlan<T>>),
 }
 
@@ -78,7 +78,7 @@ impl<T: Real> MatMulPlan<T> {
         let pack = p.n > 1 && (p.b.col != 1 || is_scattered(p.b.row * size_of::<T>(), p.m, p.k));
         let (m, n) = (p.m.max(1), p.n.max(1));
         let ending = match recognise(p) {
-            Some(simple) => Ending::Simple(simple),
+            Some(simple) => Ending::Simple(Box::new(simple)),
             None => Ending::Map(Box::new(MapPlan::block(&block_map(p), isa))),
         };
         let (segment, block_rows) = match &ending {
