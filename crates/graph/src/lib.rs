@@ -23,6 +23,7 @@ mod passes;
 mod plan;
 mod program;
 mod state;
+mod window;
 
 pub use error::GraphError;
 pub use gradus_kernels::Random;
@@ -36,3 +37,4 @@ pub use ops::Op;
 pub use passes::fold::fold;
 pub use program::{Engine, Halt, Memory, Mode, Request, RunError};
 pub use state::State;
+pub use window::Window;

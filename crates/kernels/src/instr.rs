@@ -130,6 +130,23 @@ pub struct MatMul {
     pub stores: Vec<Store>,
 }
 
+/// A window along one axis: output `o` sees the inputs `o·stride + k·dilation - before` for `k < size`, as far as they exist.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Slide {
+    /// Inputs along the axis.
+    pub input: usize,
+    /// Outputs along the axis.
+    pub output: usize,
+    /// How many inputs the window sees.
+    pub size: usize,
+    /// From one output to the next.
+    pub stride: usize,
+    /// From one of its inputs to the next.
+    pub dilation: usize,
+    /// Padding before the first input.
+    pub before: usize,
+}
+
 /// Copies a strided view onto another of the same sizes: transposes, slices, pads, concatenations.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Copy {

@@ -7,9 +7,11 @@
 
 mod axes;
 mod sequential;
+mod window;
 
 pub use dropout::Per;
 pub use sequential::Sequential;
+pub use window::{Padding, PaddingRule, PerAxis};
 
 use crate::AnyInit;
 use gradus_graph::{Node, ShapeError};
