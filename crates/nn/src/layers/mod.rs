@@ -7,6 +7,8 @@
 
 mod axes;
 mod sequential;
+#[allow(dead_code)]
+mod spatial;
 mod window;
 
 pub use dropout::Per;
