@@ -130,7 +130,7 @@ impl Materials {
 pub fn with_absolute_paths(recipe: &Recipe, locator: &Locator) -> Recipe {
     let mut recipe = recipe.clone();
     let place = |path: &mut String| {
-        if let Some(found) = locator.find(path).ok().filter(|_| path != "-") {
+        if let Some(found) = locator.find_entry(path).ok().filter(|_| path != "-") {
             *path = std::path::absolute(&found).unwrap_or(found).display().to_string();
         }
     };
@@ -152,6 +152,7 @@ pub fn with_absolute_paths(recipe: &Recipe, locator: &Locator) -> Recipe {
             Source::Npy(npy) => [Some(&mut npy.data), npy.label.as_mut()].into_iter().flatten().for_each(place),
             Source::Npz(npz) => place(&mut npz.path),
             Source::Csv(csv) => place(&mut csv.path),
+            Source::Cifar(cifar) => place(&mut cifar.path),
             Source::Embedded(_) | Source::Take(_) => {}
         }
     }

@@ -6,7 +6,9 @@
 use crate::digest::sha256;
 use crate::error::DataError;
 use crate::locator::Locator;
+use crate::readers::{Stream, archive};
 use flate2::read::MultiGzDecoder;
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -22,10 +24,23 @@ pub struct KnownSet {
     pub licence: &'static str,
     /// Its files; none if it is embedded.
     pub files: &'static [KnownFile],
-    /// Addresses of folders that hold the files; the first that answers is used.
+    /// The archive in which they are published, without the end of its name (`.tar`, `.tar.gz`, `.tar.xz`), if they are.
+    pub archive: Option<KnownArchive>,
+    /// Addresses of folders that hold the files, or the archive as `.tar.gz`; the first that answers is used.
     pub addresses: &'static [&'static str],
     /// Where people find it.
     pub origin: &'static str,
+}
+
+/// An archive of a known set's files.
+#[derive(Clone, Copy, Debug)]
+pub struct KnownArchive {
+    /// Its name without the end.
+    pub name: &'static str,
+    /// Its name where it is fetched.
+    pub packed: &'static str,
+    /// About how many bytes it has.
+    pub bytes: u64,
 }
 
 /// A file of a known set.
@@ -50,6 +65,7 @@ pub const KNOWN: &[KnownSet] = &[
         about: "1797 handwritten digits, 8×8 grey, 10 classes; embedded",
         licence: "CC BY 4.0 (UCI Machine Learning Repository)",
         files: &[],
+        archive: None,
         addresses: &[],
         origin: "part of the program",
     },
@@ -58,6 +74,7 @@ pub const KNOWN: &[KnownSet] = &[
         about: "150 irises, 4 measurements, 3 species; embedded",
         licence: "CC BY 4.0 (UCI Machine Learning Repository)",
         files: &[],
+        archive: None,
         addresses: &[],
         origin: "part of the program",
     },
@@ -83,6 +100,7 @@ pub const KNOWN: &[KnownSet] = &[
             ),
             file("t10k-labels-idx1-ubyte.gz", 4542, "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2"),
         ],
+        archive: None,
         addresses: &[
             "https://ossci-datasets.s3.amazonaws.com/mnist/",
             "https://storage.googleapis.com/cvdf-datasets/mnist/",
@@ -111,8 +129,25 @@ pub const KNOWN: &[KnownSet] = &[
             ),
             file("t10k-labels-idx1-ubyte.gz", 5148, "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34"),
         ],
+        archive: None,
         addresses: &["https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/"],
         origin: "repository zalandoresearch/fashion-mnist, or Debian's package dataset-fashion-mnist",
+    },
+    KnownSet {
+        name: "cifar10",
+        about: "60000 colour pictures, 3×32×32, 10 classes",
+        licence: "none stated; the authors ask that Krizhevsky 2009 be cited",
+        files: &[
+            file("data_batch_1.bin", 30730000, "cee916563c9f80d84e3cc88e17fdc0941787f1244f00a67874d45b261883ada5"),
+            file("data_batch_2.bin", 30730000, "a591ca11fa1708a91ee40f54b3da4784ccd871ecf2137de63f51ada8b3fa57ed"),
+            file("data_batch_3.bin", 30730000, "bbe8596564c0f86427f876058170b84dac6670ddf06d79402899d93ceea26f67"),
+            file("data_batch_4.bin", 30730000, "014e562d6e23c72197cc727519169a60359f5eccd8945ad5a09d710285ff4e48"),
+            file("data_batch_5.bin", 30730000, "755304fc0b379caeae8c14f0dac912fbc7d6cd469eb67a1029a08a39453a9add"),
+            file("test_batch.bin", 30730000, "8e2eb146ae340b09e24670f29cabc6326dba54da8789dab6768acf480273f65b"),
+        ],
+        archive: Some(KnownArchive { name: "cifar-10-binary", packed: "cifar-10-binary.tar.gz", bytes: 170052171 }),
+        addresses: &["https://www.cs.toronto.edu/~kriz/"],
+        origin: "cifar-10-binary.tar.gz of Alex Krizhevsky's page",
     },
     KnownSet {
         name: "adult",
@@ -122,6 +157,7 @@ pub const KNOWN: &[KnownSet] = &[
             file("adult.data", 3974305, "5b00264637dbfec36bdeaab5676b0b309ff9eb788d63554ca0a249491c86603d"),
             file("adult.test", 2003153, "a2a9044bc167a35b2361efbabec64e89d69ce82d9790d2980119aac5fd7e9c05"),
         ],
+        archive: None,
         addresses: &["https://archive.ics.uci.edu/ml/machine-learning-databases/adult/"],
         origin: "UCI Machine Learning Repository, \"Adult\"",
     },
@@ -134,6 +170,7 @@ pub const KNOWN: &[KnownSet] = &[
             2515206,
             "d0875baa0251b21d4bdc9d2ae940a4fe0bb6009824f23dd0e2a5b2bf04557b7e",
         )],
+        archive: None,
         addresses: &[],
         origin: "Kaggle, \"House Sales in King County, USA\"",
     },
@@ -162,6 +199,7 @@ pub const KNOWN: &[KnownSet] = &[
             file("ch16.test.npz", 2064, "c1adb09a7199b4cb263f00c3a6526f1c4f2d42ade0a4d4b162fa6207f95be25b"),
             file("ch16.train.npz", 864, "5b33d6cfadbe7b3b73a50fb3c870225669efcb4325138e9dbdbb0f0e59480a2c"),
         ],
+        archive: None,
         addresses: &[],
         origin: "repository microsoft/ai-edu, in its history before 2021-01-21",
     },
@@ -204,8 +242,14 @@ pub fn list(locator: &Locator) -> Vec<SetStatus> {
 }
 
 fn status(set: &'static KnownSet, locator: &Locator) -> SetStatus {
-    let place = |file: &KnownFile| locator.find(&format!("{}/{}", set.name, file.name)).ok();
+    let archive = || set.archive.and_then(|archive| archive_at(locator, &format!("{}/", set.name), archive));
+    let place = |file: &KnownFile| locator.find(&format!("{}/{}", set.name, file.name)).ok().or_else(archive);
     SetStatus { set, found: set.files.iter().map(place).collect() }
+}
+
+/// The archive of a set, plain or compressed, in the folder `prefix` of the locator.
+fn archive_at(locator: &Locator, prefix: &str, archive: KnownArchive) -> Option<PathBuf> {
+    [".tar.gz", ".tar.xz", ".tar"].iter().find_map(|end| locator.find(&format!("{prefix}{}{end}", archive.name)).ok())
 }
 
 /// What [`get`] did.
@@ -230,20 +274,65 @@ pub fn get(name: &str, from: Option<&Path>, cache: &Path, progress: &mut Progres
     })?;
     let folder = cache.join(set.name);
     let mut got = Got { stored: Vec::new(), present: Vec::new() };
+    let mut unpacked = None;
     for file in set.files {
         let place = folder.join(file.name);
         if fs::read(&place).is_ok_and(|bytes| content_digest(file, &bytes).is_ok_and(|digest| digest == file.sha256)) {
             got.present.push(place);
             continue;
         }
-        let (origin, bytes) = match from {
-            Some(from) => take(set, file, from)?,
-            None => fetch(set, file, progress)?,
+        let (origin, bytes) = match (from, set.archive) {
+            (Some(from), archive) => match (take(set, file, from), archive) {
+                (Ok(taken), _) => taken,
+                (Err(error), Some(archive)) => {
+                    let members = match &mut unpacked {
+                        Some(members) => members,
+                        None => unpacked.insert(unpack(set, from, archive)?.ok_or(error)?),
+                    };
+                    member(set, file, members)?
+                }
+                (Err(error), None) => return Err(error),
+            },
+            (None, Some(archive)) => {
+                let members = match &mut unpacked {
+                    Some(members) => members,
+                    None => unpacked.insert(fetch_archive(set, archive, progress)?),
+                };
+                member(set, file, members)?
+            }
+            (None, None) => fetch(set, file, progress)?,
         };
         store(file, &origin, &bytes, &place)?;
         got.stored.push(place);
     }
     Ok(got)
+}
+
+/// The members of an archive by name, with their places.
+type Members = BTreeMap<String, (String, Vec<u8>)>;
+
+fn names(set: &KnownSet) -> Vec<&'static str> {
+    set.files.iter().map(|file| file.name).collect()
+}
+
+/// Reads the set's archive in the folder `from`, if it is there.
+fn unpack(set: &KnownSet, from: &Path, archive: KnownArchive) -> Result<Option<Members>, DataError> {
+    let locator = Locator::new([from.to_path_buf(), from.join(set.name)]);
+    archive_at(&locator, "", archive).map(|place| archive::files(&place, &[], &names(set))).transpose()
+}
+
+fn fetch_archive(set: &KnownSet, archive: KnownArchive, progress: &mut Progress) -> Result<Members, DataError> {
+    let (address, bytes) = fetch(set, &file(archive.packed, archive.bytes, ""), progress)?;
+    let mut found = Members::new();
+    let stream = Stream::of(Box::new(io::Cursor::new(bytes))).map_err(|e| DataError::read(&address, e))?;
+    archive::members(stream, &address, &names(set), &mut found)?;
+    Ok(found)
+}
+
+fn member(set: &KnownSet, file: &KnownFile, members: &mut Members) -> Result<(String, Vec<u8>), DataError> {
+    members
+        .remove(file.name)
+        .ok_or_else(|| DataError::unfit(format!("the archive of {} has no {}", set.name, file.name), by_hand(set)))
 }
 
 /// Checks the contents, then writes them all or nothing.
@@ -341,8 +430,15 @@ mod tests {
     use super::*;
 
     const SAMPLE: KnownFile = file("a.txt", 3, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
-    const SET: KnownSet =
-        KnownSet { name: "sample", about: "", licence: "", files: &[SAMPLE], addresses: &[], origin: "the tests" };
+    const SET: KnownSet = KnownSet {
+        name: "sample",
+        about: "",
+        licence: "",
+        files: &[SAMPLE],
+        archive: None,
+        addresses: &[],
+        origin: "the tests",
+    };
 
     fn folder(name: &str) -> PathBuf {
         let folder = std::env::temp_dir().join(format!("gradus-known-{name}-{}", std::process::id()));
@@ -400,7 +496,7 @@ mod tests {
         assert_eq!(
             error,
             "there is no known data set named \"minst\"; known are \"digits\", \"iris\", \"mnist\", \"fashion-mnist\", \
-             \"adult\", \"kc_house\", \"ai-edu\"; correct the name, or give the path of your own files in the recipe"
+             \"cifar10\", \"adult\", \"kc_house\", \"ai-edu\"; correct the name, or give the path of your own files in the recipe"
         );
         let error = Locator::new(["/no"]).find("mnist/x.gz").unwrap_err().to_string();
         assert_eq!(

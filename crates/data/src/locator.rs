@@ -65,8 +65,23 @@ impl Locator {
                 }
             }
         }
+        Err(self.not_found(path, roots))
+    }
+
+    /// The file or folder that `path` means; a file as [`Locator::find`] finds it.
+    ///
+    /// Fails with the list of places if there is none.
+    pub fn find_entry(&self, path: &str) -> Result<PathBuf, DataError> {
+        let roots: &[PathBuf] = if Path::new(path).is_absolute() { &[PathBuf::new()] } else { &self.roots };
+        match roots.iter().map(|root| root.join(path)).find(|place| place.is_dir()) {
+            Some(folder) => Ok(folder),
+            None => self.find(path),
+        }
+    }
+
+    fn not_found(&self, path: &str, roots: &[PathBuf]) -> DataError {
         let looked = roots.iter().map(|root| root.join(path)).collect();
-        Err(DataError::NotFound { file: path.to_string(), looked, help: help(path) })
+        DataError::NotFound { file: path.to_string(), looked, help: help(path) }
     }
 }
 

@@ -135,3 +135,27 @@ fn known_sets_are_taken_from_a_folder() {
     assert_eq!(complete, ["digits", "iris", "mnist", "adult", "kc_house", "ai-edu"]);
     std::fs::remove_dir_all(&cache).unwrap();
 }
+
+#[test]
+fn cifar10_from_its_archive() {
+    let Some(locator) = locator("cifar10_from_its_archive") else { return };
+    let begun = std::time::Instant::now();
+    let train = source(r#"cifar = { path = "cifar10" }"#).read(&locator).unwrap();
+    eprintln!("read in {:.1} s", begun.elapsed().as_secs_f64());
+    assert_eq!(train.inputs().shape(), [50000, 3, 32, 32]);
+    assert_eq!(train.class_counts().unwrap(), [5000; 10]);
+    assert_eq!(train.classes().unwrap()[..3], ["airplane", "automobile", "bird"]);
+    // The first picture is a frog; its corner is the colour (59, 62, 63).
+    assert_eq!(train.labels().unwrap()[0], 6);
+    let corner = [0, 1024, 2048].map(|at| train.input_row(0)[at]);
+    assert_eq!(corner, [59.0, 62.0, 63.0]);
+    let folder = locator.roots()[0].join("cifar10");
+    let cache = std::env::temp_dir().join(format!("gradus-real-cifar-{}", std::process::id()));
+    let got = known::get("cifar10", Some(&folder), &cache, &mut |_, _, _| {}).unwrap();
+    assert_eq!(got.stored.len(), 6);
+    let unpacked = Locator::new([&cache]);
+    let test = source(r#"cifar = { path = "cifar10", split = "test" }"#).read_like(&unpacked, &train.schema()).unwrap();
+    assert_eq!((test.len(), test.class_counts().unwrap()), (10000, vec![1000; 10]));
+    assert_eq!(source(r#"cifar = { path = "cifar10" }"#).read(&unpacked).unwrap(), train);
+    std::fs::remove_dir_all(&cache).unwrap();
+}

@@ -32,3 +32,6 @@ np.save(npy, x)
 header = b"{'descr': '<f8', 'fortran_order': False, 'shape': (4611686018427387904, 8), }"
 header += b" " * (118 - len(header) - 1) + b"\n"
 (folder / "overflow.npy").write_bytes(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header + bytes(16))
+(folder / "cifar").mkdir(exist_ok=True)
+(folder / "cifar" / "data_batch_1.bin").write_bytes(bytes(3073) + bytes(1000))
+(folder / "cifar" / "test.bin").write_bytes(bytes(3073))

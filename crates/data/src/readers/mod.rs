@@ -4,10 +4,13 @@
 //! train = { idx = { images = "mnist/train-images-idx3-ubyte.gz", labels = "mnist/train-labels-idx1-ubyte.gz" } }
 //! train = { npz = { path = "ai-edu/ch10.train.npz", task = "classes" } }
 //! train = { csv = { path = "kc_house/kc_house_data.csv", target = "price", task = "values", drop = ["id", "date"] } }
+//! train = { cifar = { path = "cifar10", split = "train" } }
 //! train = { embedded = "digits" }
 //! train = { take = { rows = 1000, from = { embedded = "digits" } } }
 //! ```
 
+pub(crate) mod archive;
+pub mod cifar;
 pub mod csv;
 pub mod embedded;
 pub mod idx;
@@ -17,6 +20,7 @@ mod table;
 pub mod take;
 mod view;
 
+pub use cifar::{CifarLabel, CifarSource, CifarSplit};
 pub use csv::CsvSource;
 pub use embedded::Embedded;
 pub use idx::IdxSource;
@@ -51,6 +55,8 @@ pub enum Source {
     Npz(NpzSource),
     /// A table as text.
     Csv(CsvSource),
+    /// CIFAR-10 or CIFAR-100.
+    Cifar(CifarSource),
     /// A small set that is part of the program.
     Embedded(Embedded),
     /// Some rows of another source.
@@ -89,6 +95,7 @@ impl Source {
             Source::Npy(source) => source.read_inputs(locator),
             Source::Npz(source) => source.read_inputs(locator),
             Source::Csv(source) => source.read_inputs(locator, schema),
+            Source::Cifar(source) => source.read_inputs(locator),
             Source::Embedded(set) => Ok(Dataset { target: Target::None, ..set.read() }),
         }?;
         let data = fit_shape(data, schema)?;
@@ -101,6 +108,11 @@ impl Source {
     pub fn for_inputs(path: &str, base: Option<&Source>, locator: &Locator) -> Result<Source, DataError> {
         if let Some(Source::Take(take)) = base {
             return Source::for_inputs(path, Some(&take.from), locator);
+        }
+        if let Some(Source::Cifar(base)) = base
+            && (path.ends_with(".bin") || locator.find_entry(path).is_ok_and(|place| place.is_dir()))
+        {
+            return Ok(Source::Cifar(CifarSource { path: path.to_string(), ..base.clone() }));
         }
         let place = locator.find(path)?;
         let format = if path == "-" {
@@ -136,6 +148,7 @@ impl Source {
             Source::Npy(source) => source.data.clone(),
             Source::Npz(source) => source.path.clone(),
             Source::Csv(source) => source.path.clone(),
+            Source::Cifar(source) => source.path.clone(),
             Source::Embedded(set) => set.name().to_string(),
             Source::Take(take) => take.from.name(),
         }
@@ -147,6 +160,7 @@ impl Source {
             Source::Npy(source) => source.read(locator, schema),
             Source::Npz(source) => source.read(locator, schema),
             Source::Csv(source) => source.read(locator, schema),
+            Source::Cifar(source) => source.read(locator, schema),
             Source::Take(take) => take.of(take.from.read_with(locator, schema)?),
             Source::Embedded(set) => {
                 let data = set.read();

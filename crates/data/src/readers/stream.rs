@@ -1,13 +1,14 @@
-//! Opening a file that may be compressed with gzip, or standard input.
+//! Opening a file that may be compressed with gzip or xz, or standard input.
 
 use crate::error::DataError;
 use flate2::bufread::MultiGzDecoder;
 use gradus_tensor::decode::fill;
+use lzma_rust2::XzReader;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Cursor, Read};
 use std::path::Path;
 
-/// The contents of a file, decompressed if it is a gzip file.
+/// The contents of a file, decompressed if it is a gzip or xz file.
 pub struct Stream {
     reader: Box<dyn Read>,
     /// How many bytes there are, if that is known for certain: not for compressed files, pipes and terminals.
@@ -18,21 +19,31 @@ impl Stream {
     /// Opens the file at `path`; `-` is standard input.
     pub fn open(path: &Path) -> Result<Stream, DataError> {
         let name = path.display().to_string();
-        let (source, mut held): (Box<dyn Read>, Option<u64>) = if path == Path::new("-") {
+        let (source, held): (Box<dyn Read>, Option<u64>) = if path == Path::new("-") {
             (Box::new(io::stdin()), None)
         } else {
             let file = File::open(path).map_err(|e| DataError::read(&name, e))?;
             let about = file.metadata().map_err(|e| DataError::read(&name, e))?;
             (Box::new(file), about.is_file().then_some(about.len()))
         };
+        let mut stream = Stream::of(source).map_err(|e| DataError::read(&name, e))?;
+        stream.held = stream.held.and(held);
+        Ok(stream)
+    }
+
+    /// The contents of what `source` gives. `held` is meant to be filled in: it is some number if nothing is decompressed.
+    pub(crate) fn of(source: Box<dyn Read>) -> io::Result<Stream> {
+        let mut held = Some(0);
         let mut source = BufReader::with_capacity(1 << 16, source);
-        let head = source.fill_buf().map_err(|e| DataError::read(&name, e))?;
-        let compressed = head.starts_with(b"\x1f\x8b");
-        let reader: Box<dyn Read> = if compressed {
+        let head = source.fill_buf()?;
+        let (gzip, xz) = (head.starts_with(b"\x1f\x8b"), head.starts_with(b"\xfd7zXZ\0"));
+        if gzip || xz {
             held = None;
-            Box::new(MultiGzDecoder::new(source))
-        } else {
-            Box::new(source)
+        }
+        let reader: Box<dyn Read> = match (gzip, xz) {
+            (true, _) => Box::new(MultiGzDecoder::new(source)),
+            (_, true) => Box::new(XzReader::new(source, true)),
+            _ => Box::new(source),
         };
         Ok(Stream { reader, held })
     }
