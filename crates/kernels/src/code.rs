@@ -186,12 +186,7 @@ impl<T: Real> Code<T> {
         for (i, instr) in instrs.iter().enumerate() {
             let touched = check(i, instr, &sizes)?;
             let mut op = Op::new(instr, isa);
-            let mut after = None;
-            if let Op::Map(map) = &mut op {
-                map.place_shared(shared);
-                shared += map.shared.next_multiple_of(16);
-                after = map.gathering(isa);
-            }
+            let after = op.place_shared(&mut shared, isa);
             let parts = op.parts();
             if parts == 0 {
                 continue;

@@ -147,6 +147,48 @@ pub struct Slide {
     pub before: usize,
 }
 
+impl Slide {
+    /// An axis that is not there.
+    pub const NONE: Slide = Slide { input: 1, output: 1, size: 1, stride: 1, dilation: 1, before: 0 };
+}
+
+/// Which side of a convolution is computed from the other two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Side {
+    /// `y` from `x` and `w`.
+    Output,
+    /// `x` from `y` and `w`: the transposed convolution, the gradient of the input.
+    Input,
+    /// `w` from `x` and `y`: the gradient of the weights.
+    Weight,
+}
+
+/// `y[b, o, f] = Σ over window positions k and channels c: x[b, o·stride + k·dilation - before, c]·w[k, c, f]`, channels last, up to three
+/// spatial axes; or one of the two maps that are adjoint to it.
+///
+/// With groups, the filters of group g see its channels alone.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Conv {
+    /// What is computed.
+    pub side: Side,
+    /// How many images.
+    pub batch: usize,
+    /// Groups of channels.
+    pub groups: usize,
+    /// Channels of `x`.
+    pub channels: usize,
+    /// Channels of `y`.
+    pub filters: usize,
+    /// The windows along the axes, outermost first.
+    pub slides: [Slide; 3],
+    /// Contiguous `[batch, ..inputs, channels]`.
+    pub x: Loc,
+    /// Contiguous `[..sizes, channels / groups, filters]`; for [`Side::Input`] `[..sizes, filters, channels / groups]`.
+    pub w: Loc,
+    /// Contiguous `[batch, ..outputs, filters]`.
+    pub y: Loc,
+}
+
 /// Copies a strided view onto another of the same sizes: transposes, slices, pads, concatenations.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Copy {
@@ -270,6 +312,8 @@ pub enum Instr<T> {
     Map(Map),
     /// A product with an epilogue.
     MatMul(MatMul),
+    /// A convolution or one of its adjoints.
+    Conv(Conv),
     /// A strided copy.
     Copy(Copy),
     /// Sets a range to one value.

@@ -10,11 +10,12 @@
 //! | [`Pool`], [`Buffer`], [`Isa`], [`Real`] | threads, memory, instruction sets, element types |
 //!
 //! Inside: `simd` is the vector trait that every kernel is written over, `math` the functions on vectors; `map`, `matmul`,
-//! `copy`, `softmax` and `index` hold one kind of instruction each, `node` puts them behind one interface, `verify` checks them.
+//! `conv`, `copy`, `softmax` and `index` hold one kind of instruction each (`tiles` cuts results for products and convolutions), `node` puts them behind one interface, `verify` checks them.
 
 mod buffer;
 mod code;
 mod context;
+mod conv;
 mod copy;
 pub mod expr;
 mod index;
@@ -31,6 +32,7 @@ pub mod reference;
 mod scalar;
 mod simd;
 mod softmax;
+mod tiles;
 mod verify;
 
 pub use buffer::Buffer;

@@ -1,6 +1,7 @@
 //! Instructions made ready to run.
 
 use crate::context::{Context, Place, Slot};
+use crate::conv::ConvPlan;
 use crate::copy::CopyPlan;
 use crate::index::IndexPlan;
 use crate::instr::{Call, Instr, StepScalars};
@@ -19,6 +20,7 @@ pub enum Op<T> {
     Map(MapPlan<T>),
     Gathering(Gathering<T>),
     MatMul(MatMulPlan<T>),
+    Conv(ConvPlan<T>),
     Copy(CopyPlan<T>),
     Fill { place: Place, len: usize, value: T },
     Softmax(SoftmaxPlan<T>),
@@ -48,6 +50,7 @@ impl<T: Real> Op<T> {
         match instr {
             Instr::Map(map) => Op::Map(MapPlan::new(map, isa)),
             Instr::MatMul(product) => Op::MatMul(MatMulPlan::new(product, isa)),
+            Instr::Conv(conv) => Op::Conv(ConvPlan::new(conv, isa)),
             Instr::Copy(copy) => Op::Copy(CopyPlan::new(copy, isa)),
             Instr::Fill { loc, len, value } => Op::Fill { place: (*loc).into(), len: *len, value: T::from_f64(*value) },
             Instr::Softmax(s) => Op::Softmax(SoftmaxPlan::new(s, isa)),
@@ -71,6 +74,7 @@ impl<T: Real> Op<T> {
         match self {
             Op::Map(map) => map.parts,
             Op::MatMul(product) => product.parts,
+            Op::Conv(conv) => conv.parts,
             Op::Copy(copy) => copy.parts,
             Op::Fill { len, .. } => len.div_ceil(FILL),
             Op::Softmax(s) => s.parts,
@@ -84,10 +88,29 @@ impl<T: Real> Op<T> {
         match self {
             Op::Map(map) => map.scratch(),
             Op::MatMul(product) => product.scratch(),
+            Op::Conv(conv) => conv.scratch(),
             // The values are `f64`.
             Op::StepScalars { instr, .. } => instr.expr.insts().len() * size_of::<f64>() / size_of::<T>(),
             _ => 0,
         }
+    }
+
+    /// Takes the next piece of the scratch memory that all threads share. Returns what must run after all parts, if the parts
+    /// have results of their own there.
+    pub fn place_shared(&mut self, next: &mut usize, isa: Isa) -> Option<Gathering<T>> {
+        let (len, after) = match self {
+            Op::Map(map) => {
+                map.place_shared(*next);
+                (map.shared, map.gathering(isa))
+            }
+            Op::Conv(conv) => {
+                conv.place_shared(*next);
+                (conv.shared, conv.gathering(isa))
+            }
+            _ => return None,
+        };
+        *next += len.next_multiple_of(16);
+        after
     }
 
     pub fn place_slots(&mut self, threads: &mut [(Vec<Slot<T>>, *mut T)], constant: &mut impl FnMut(f64) -> *mut T) {
@@ -111,6 +134,7 @@ impl<T: Real> Op<T> {
                 Op::Map(map) => map.run(context, part),
                 Op::Gathering(gathering) => gathering.run(context),
                 Op::MatMul(product) => product.run(context, part),
+                Op::Conv(conv) => conv.run(context, part),
                 Op::Copy(copy) => copy.run(context, part),
                 Op::Fill { place, len, value } => {
                     let y = std::slice::from_raw_parts_mut(context.at(*place), *len);

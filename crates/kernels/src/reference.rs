@@ -65,6 +65,7 @@ pub fn execute<T: Real>(instr: &Instr<T>, memory: &mut Memory<'_, T>, seed: u64,
             memory.write(copy.target.loc, dot(index, &copy.target.strides), x);
         }),
         Instr::Fill { loc, len, value } => (0..*len).for_each(|i| memory.write(*loc, i, *value)),
+        Instr::Conv(c) => conv(c, memory),
         Instr::Softmax(s) => softmax(s, memory),
         Instr::ArgMax(a) => argmax(a, memory),
         Instr::Gather(g) => each(&[g.outer, g.count, g.inner], |at, y| {
@@ -189,6 +190,45 @@ fn matmul<T: Real>(p: &MatMul, memory: &mut Memory<'_, T>, seed: u64, step: u64)
         let values = evaluate(&p.epilogue, &x, seed, step, at, linear);
         p.stores.iter().for_each(|s| memory.write(s.loc, linear, values[usize::from(s.value)]));
     });
+}
+
+fn conv<T: Real>(c: &Conv, memory: &mut Memory<'_, T>) {
+    let [s0, s1, s2] = c.slides;
+    let (channels, filters) = (c.channels / c.groups, c.filters / c.groups);
+    let inputs = c.slides.map(|s| s.input);
+    let outputs = c.slides.map(|s| s.output);
+    let positions = c.slides.map(|s| s.size);
+    let (target, len) = match c.side {
+        Side::Output => (c.y, c.batch * outputs.iter().product::<usize>() * c.filters),
+        Side::Input => (c.x, c.batch * inputs.iter().product::<usize>() * c.channels),
+        Side::Weight => (c.w, positions.iter().product::<usize>() * channels * c.filters),
+    };
+    let mut sums = vec![0.0; len];
+    each(&[c.batch, s0.output, s1.output, s2.output, c.filters], |o, y| {
+        each(&[s0.size, s1.size, s2.size, channels], |k, _| {
+            let seen: Option<Vec<usize>> = (0..3)
+                .map(|a| {
+                    let s = c.slides[a];
+                    (o[a + 1] * s.stride + k[a] * s.dilation).checked_sub(s.before).filter(|&i| i < s.input)
+                })
+                .collect();
+            let Some(i) = seen else { return };
+            let group = o[4] / filters;
+            let pixel = ((o[0] * inputs[0] + i[0]) * inputs[1] + i[1]) * inputs[2] + i[2];
+            let x = pixel * c.channels + group * channels + k[3];
+            let position = (k[0] * positions[1] + k[1]) * positions[2] + k[2];
+            let w = match c.side {
+                Side::Input => (position * c.filters + o[4]) * channels + k[3],
+                _ => (position * channels + k[3]) * c.filters + o[4],
+            };
+            match c.side {
+                Side::Output => sums[y] += memory.value(c.x, x) * memory.value(c.w, w),
+                Side::Input => sums[x] += memory.value(c.y, y) * memory.value(c.w, w),
+                Side::Weight => sums[w] += memory.value(c.x, x) * memory.value(c.y, y),
+            }
+        });
+    });
+    sums.into_iter().enumerate().for_each(|(i, sum)| memory.write(target, i, sum));
 }
 
 fn softmax<T: Real>(s: &Softmax, memory: &mut Memory<'_, T>) {

@@ -56,6 +56,7 @@ pub(crate) fn check<T: Real>(index: usize, instr: &Instr<T>, sizes: &Sizes) -> R
         Instr::MatMul(_) => "product",
         Instr::Copy(_) => "copy",
         Instr::Fill { .. } => "fill",
+        Instr::Conv(_) => "conv",
         Instr::Softmax(_) => "softmax",
         Instr::ArgMax(_) => "arg-max",
         Instr::Gather(_) => "gather",
@@ -72,6 +73,7 @@ pub(crate) fn check<T: Real>(index: usize, instr: &Instr<T>, sizes: &Sizes) -> R
         Instr::Fill { loc, len, .. } => {
             check.write("target", *loc, Some(*len))?;
         }
+        Instr::Conv(conv) => check.conv(conv)?,
         Instr::Softmax(s) => {
             let len = s.rows.checked_mul(s.cols);
             let x = check.read("x", s.x, len)?;
@@ -317,6 +319,39 @@ impl Checker<'_> {
             stores.push((self.write(&what, store.loc, Some(len))?, store.reduce.is_none()));
         }
         self.stores(&stores, &inputs, |j| format!("input {j}"))
+    }
+
+    fn conv(&mut self, c: &Conv) -> Result<(), CodeError> {
+        if c.groups == 0 || !c.channels.is_multiple_of(c.groups) || !c.filters.is_multiple_of(c.groups) {
+            let received = format!("{} channels, {} filters, {} groups", c.channels, c.filters, c.groups);
+            return Err(self.error("groups", "channels and filters that can be divided by them", received));
+        }
+        for s in &c.slides {
+            if s.size == 0 || s.stride == 0 || s.dilation == 0 {
+                return Err(self.error("window", "size, stride and dilation of at least 1", format!("{s:?}")));
+            }
+            let reach = s.size.checked_mul(s.dilation).and_then(|n| n.checked_add(s.output.checked_mul(s.stride)?));
+            let padded = reach.and_then(|n| n.checked_add(s.before)?.checked_add(s.input));
+            if padded.is_none_or(|n| n > isize::MAX as usize / 16) {
+                return Err(self.error("window", "sizes that fit in memory", format!("{s:?}")));
+            }
+        }
+        let image = |size: fn(&Slide) -> usize, channels| {
+            product(&[c.batch, channels].into_iter().chain(c.slides.iter().map(size)).collect::<Vec<_>>())
+        };
+        let weights = product(&[&c.slides.map(|s| s.size)[..], &[c.channels / c.groups, c.filters]].concat());
+        let (x, y) = (image(|s| s.input, c.channels), image(|s| s.output, c.filters));
+        let padded = |s: &Slide| s.input + s.output * s.stride + s.before + s.size * s.dilation;
+        self.count("padded image", &[&c.slides.map(|s| padded(&s))[..], &[c.channels.max(c.filters)]].concat())?;
+        let [x, w, y] = [("x", c.x, x, Side::Input), ("w", c.w, weights, Side::Weight), ("y", c.y, y, Side::Output)]
+            .map(|(name, loc, len, side)| self.access(name, loc, len, c.side == side));
+        let (x, w, y) = (x?, w?, y?);
+        let (target, name, others) = match c.side {
+            Side::Input => (&x, "x", [("w", &w), ("y", &y)]),
+            Side::Weight => (&w, "w", [("x", &x), ("y", &y)]),
+            Side::Output => (&y, "y", [("x", &x), ("w", &w)]),
+        };
+        others.iter().try_for_each(|(other, access)| self.disjoint(name, target, other, access))
     }
 
     fn matmul(&mut self, p: &MatMul) -> Result<(), CodeError> {

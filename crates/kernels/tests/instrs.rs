@@ -60,6 +60,21 @@ fn products() {
 }
 
 #[test]
+fn convolutions() {
+    let worlds = worlds();
+    let mut rng = Rng::new(6, 0, 0);
+    // The plainest execution takes its time: no large ones.
+    let operations = |c: &Conv| {
+        let each: usize = c.slides.iter().map(|s| s.output * s.size).product();
+        c.batch * each * c.channels / c.groups * c.filters
+    };
+    for _ in 0..150 {
+        let conv = std::iter::repeat_with(|| conv(&mut rng)).find(|c| operations(c) < 100_000).expect("endless");
+        check_all(&worlds, &Instr::Conv(conv.clone()), &Instr::Conv(conv));
+    }
+}
+
+#[test]
 fn copies() {
     let worlds = worlds();
     let mut rng = Rng::new(5, 0, 0);

@@ -272,7 +272,7 @@ impl<T: Real> MapPlan<T> {
                 Some((s.place, f.fold, f.scale, f.len, self.shared_base + f.partial?))
             })
             .collect();
-        (!stores.is_empty()).then(|| Gathering { stores, parts: self.parts, run: entry::<T, RunGathering<T>>(isa) })
+        (!stores.is_empty()).then(|| Gathering::new(stores, self.parts, isa))
     }
 
     /// Elements of scratch memory that a thread needs while it runs this map.
@@ -346,6 +346,11 @@ impl<T: Real> MapPlan<T> {
 }
 
 impl<T: Real> Gathering<T> {
+    /// Of results given as (place, fold, factor, length, start of the parts' results in the shared memory).
+    pub fn new(stores: Vec<(Place, Fold, f64, usize, usize)>, parts: usize, isa: Isa) -> Gathering<T> {
+        Gathering { stores, parts, run: entry::<T, RunGathering<T>>(isa) }
+    }
+
     /// Runs it.
     ///
     /// # Safety

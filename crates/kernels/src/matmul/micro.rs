@@ -3,7 +3,8 @@
 //! `ROWS × VECTORS` accumulators; for every k, `VECTORS` vectors of the right factor times each of `ROWS` numbers of the left one.
 //! Nothing is packed, and the left factor may have any strides.
 
-use crate::simd::{Entry, Kernel, Simd, entry};
+use crate::simd::{Entry, Kernel, Simd};
+use crate::tiles::{Family, family};
 use crate::{Isa, Real};
 
 /// One tile of a product.
@@ -163,88 +164,6 @@ impl<T: Real, const ROWS: usize, const VECTORS: usize, const EDGE: bool> Kernel<
 }
 
 /// The kernels of one instruction set.
-pub struct Family<T> {
-    lanes: usize,
-    /// Kernels by vectors, then rows, from 1 on.
-    wide: Vec<(usize, Vec<Micro<T>>)>,
-    edge: Vec<Micro<T>>,
-    single: Option<Micro<T>>,
-}
-
-/// Columns that are computed together, in tiles of about equal height, from top to bottom.
-pub struct Strip<T> {
-    pub width: usize,
-    pub count: usize,
-    /// How many tiles, the first ones, have one row more.
-    pub taller: usize,
-    pub height: usize,
-    pub tall: Micro<T>,
-    pub short: Micro<T>,
-}
-
-impl<T: Real> Family<T> {
-    pub fn new(isa: Isa) -> Family<T> {
-        macro_rules! rows {
-            ($vectors:literal, $edge:literal, $($rows:literal)*) => { vec![$(entry::<T, Block<$rows, $vectors, $edge>>(isa)),*] };
-        }
-        let lanes = lanes::<T>(isa);
-        let wide = if isa == Isa::Avx512 && size_of::<T>() == 4 {
-            vec![(4, rows!(4, false, 1 2 3 4 5 6)), (2, rows!(2, false, 1 2 3 4 5 6 7 8 9 10 11 12))]
-        } else {
-            vec![(4, rows!(4, false, 1 2)), (2, rows!(2, false, 1 2 3 4 5 6))]
-        };
-        Family {
-            lanes,
-            wide: wide.into_iter().chain([(1, rows!(1, false, 1 2 3 4 5 6 7 8 9 10 11 12))]).collect(),
-            edge: rows!(1, true, 1 2 3 4 5 6 7 8 9 10 11 12),
-            single: (isa == Isa::Avx512 && size_of::<T>() == 4).then(|| entry::<T, Block<1, 8, false>>(isa)),
-        }
-    }
-
-    /// Cuts a block of the result.
-    pub fn strips(&self, rows: usize, cols: usize) -> Vec<Strip<T>> {
-        let mut strips = Vec::new();
-        let mut j = 0;
-        while j < cols {
-            let (width, by_rows) = self.panel(rows, cols - j);
-            let count = rows.div_ceil(by_rows.len());
-            let (height, taller) = (rows / count, rows % count);
-            let short = by_rows[height - 1];
-            let tall = if taller > 0 { by_rows[height] } else { short };
-            strips.push(Strip { width, count, taller, height, tall, short });
-            j += width;
-        }
-        strips
-    }
-
-    /// The widest kernels that `cols` columns fill, for tiles of `rows` rows.
-    fn panel(&self, rows: usize, cols: usize) -> (usize, &[Micro<T>]) {
-        if rows == 1
-            && cols >= 8 * self.lanes
-            && let Some(single) = &self.single
-        {
-            return (8 * self.lanes, std::slice::from_ref(single));
-        }
-        for (vectors, by_rows) in &self.wide {
-            let width = vectors * self.lanes;
-            if cols >= width && (*vectors < 4 || rows <= by_rows.len() || by_rows.len() >= 6) {
-                return (width, by_rows);
-            }
-        }
-        (cols, &self.edge)
-    }
-
-    /// Columns of the panels that parts are cut into.
-    pub fn panel_width(&self) -> usize {
-        4 * self.lanes
-    }
-}
-
-/// Lanes of a vector.
-fn lanes<T: Real>(isa: Isa) -> usize {
-    match isa {
-        Isa::Portable => T::Portable::LANES,
-        Isa::Avx2 => T::Avx2::LANES,
-        Isa::Avx512 => T::Avx512::LANES,
-    }
+pub fn kernels<T: Real>(isa: Isa) -> Family<Micro<T>> {
+    family!(Block, T, isa)
 }

@@ -12,9 +12,10 @@ use crate::context::{Context, Part, Place, Slot};
 use crate::instr::{Factor, Loc, Map, MatMul, Operand, Space};
 use crate::map::MapPlan;
 use crate::simd::entry;
+use crate::tiles::{Family, Strip};
 use crate::{Isa, Real};
 use epilogue::{Simple, recognise};
-use micro::{Family, Finish, Strip};
+use micro::{Finish, Micro, kernels};
 use run::{RunMatMul, RunTile};
 
 /// Floating-point operations that a part is worth.
@@ -73,7 +74,7 @@ pub struct MatMulPlan<T> {
 
 impl<T: Real> MatMulPlan<T> {
     pub fn new(p: &MatMul, isa: Isa) -> MatMulPlan<T> {
-        let family = Family::new(isa);
+        let family = kernels(isa);
         let panel = family.panel_width();
         let pack = p.n > 1 && (p.b.col != 1 || is_scattered(p.b.row * size_of::<T>(), p.m, p.k));
         let (m, n) = (p.m.max(1), p.n.max(1));
@@ -184,7 +185,7 @@ impl<T: Real> MatMulPlan<T> {
     }
 
     /// Prepares the strips of every block that the parts consist of.
-    fn with_shapes(mut self, family: &Family<T>) -> MatMulPlan<T> {
+    fn with_shapes(mut self, family: &Family<Micro<T>>) -> MatMulPlan<T> {
         let pieces = |total: usize, part: usize, piece: usize| {
             let mut sizes = Vec::new();
             for start in (0..total).step_by(part.max(1)) {
@@ -222,7 +223,7 @@ struct Small<T> {
 struct Shape<T> {
     rows: usize,
     cols: usize,
-    strips: Vec<Strip<T>>,
+    strips: Vec<Strip<Micro<T>>>,
 }
 
 /// Whether rows of the right factor, so many bytes apart, are better copied together: each lies on a page of its own, and they

@@ -294,6 +294,34 @@ fn simple_epilogue(rng: &mut Rng) -> Expr {
     })
 }
 
+/// A random convolution, or one of its adjoints.
+pub fn conv(rng: &mut Rng) -> Conv {
+    let groups = pick(rng, &[1, 1, 1, 2, 3]);
+    let channels = groups * pick(rng, &[1, 2, 5, 16, 19]);
+    let filters = groups * pick(rng, &[1, 3, 8, 16, 33]);
+    let axes = 1 + below(rng, 3);
+    let slides = [0, 1, 2].map(|k| {
+        if k < 3 - axes {
+            return Slide::NONE;
+        }
+        let (size, stride, dilation) = (1 + below(rng, 4), pick(rng, &[1, 1, 2, 3]), pick(rng, &[1, 1, 2]));
+        let reach = (size - 1) * dilation + 1;
+        let (before, after) = (below(rng, reach + 1), below(rng, reach + 1));
+        let input = (if axes == 3 { 4 } else { 9 }) + below(rng, 5);
+        let padded = (before + input + after).max(reach);
+        Slide { input, output: (padded - reach) / stride + 1, size, stride, dilation, before }
+    });
+    let batch = below(rng, 4);
+    let count = |size: fn(&Slide) -> usize| slides.iter().map(size).product::<usize>();
+    let mut places = Places::new();
+    let (x, y) = (batch * count(|s| s.input) * channels, batch * count(|s| s.output) * filters);
+    let w = count(|s| s.size) * channels / groups * filters;
+    let side = pick(rng, &[Side::Output, Side::Input, Side::Weight]);
+    let mut place = |of: Side, len: usize| if side == of { places.output(len) } else { places.operand(rng, len) };
+    let (x, w, y) = (place(Side::Input, x), place(Side::Weight, w), place(Side::Output, y));
+    Conv { side, batch, groups, channels, filters, slides, x, w, y }
+}
+
 /// One step of Adam over the operands m, v, w, g; its last value is the new w.
 pub fn adam(scaled: bool, shrunk: bool) -> Expr {
     Expr::build(4, |x| {
