@@ -144,6 +144,13 @@ fn operations(model: &Model, id: usize) -> u64 {
             let inner = sizes.len().saturating_sub(if product.transpose_a { 2 } else { 1 });
             2 * elements * sizes.get(inner).copied().unwrap_or(1) as u64
         }
+        Op::Conv(_) => {
+            2 * elements * (shape(1).len_at(1) / shape(1).at(1).last().map_or(1, |&filters| filters.max(1))) as u64
+        }
+        Op::ConvInput(_) => {
+            2 * shape(0).len_at(1) as u64
+                * (shape(1).len_at(1) / shape(0).at(1).last().map_or(1, |&filters| filters.max(1))) as u64
+        }
         Op::Reduce(_) | Op::Max(_) | Op::ArgMax(_) => shape(0).len_at(1) as u64,
         Op::Softmax(_) | Op::LogSoftmax(_) => 5 * elements,
         Op::Input(_)

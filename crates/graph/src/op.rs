@@ -1,7 +1,7 @@
 //! What an op is: shape rule, gradient, kernel and gradient-check cases, all in one file per op.
 
 use crate::{GraphError, Node, Op};
-use gradus_kernels::instr::{Fold, HostKernel};
+use gradus_kernels::instr::{Fold, HostKernel, Side, Slide};
 use gradus_kernels::{Expr, Term};
 use gradus_tensor::Shape;
 use std::fmt::Debug;
@@ -77,6 +77,15 @@ pub enum Kernel {
         transpose_a: bool,
         /// Take input 1 transposed.
         transpose_b: bool,
+    },
+    /// A side of a convolution, computed from the other two: the inputs are x and w, y and w, or x and y.
+    Conv {
+        /// Which side.
+        side: Side,
+        /// The windows along three axes; those that are not there come first.
+        slides: [Slide; 3],
+        /// Groups of channels.
+        groups: usize,
     },
     /// All inputs one after the other along an axis.
     Concat {

@@ -100,7 +100,8 @@ macro_rules! ops {
 }
 
 ops! {
-    abs::Abs, add::Add, argmax::ArgMax, clamp::Clamp, compare::Compare, concat::Concat, cos::Cos, count::Count, div::Div, elu::Elu,
+    abs::Abs, add::Add, argmax::ArgMax, clamp::Clamp, compare::Compare, concat::Concat, conv::Conv, conv_input::ConvInput,
+    conv_weight::ConvWeight, cos::Cos, count::Count, div::Div, elu::Elu,
     erf::Erf, exp::Exp, expand::Expand, expm1::Expm1, fill::Fill, floor::Floor, gather::Gather, iota::Iota,
     leaky_relu::LeakyRelu, log::Log, log1p::Log1p, log_softmax::LogSoftmax, matmul::MatMul, max::Max, maximum::Maximum,
     minimum::Minimum, mul::Mul, neg::Neg, pad::Pad, permute::Permute, pow::Pow, random::Random, recip::Recip, reduce::Reduce,

@@ -24,6 +24,7 @@ pub(crate) fn locs<T>(instr: &mut Instr<T>) -> Vec<&mut Loc> {
         }
         Instr::Copy(copy) => vec![&mut copy.source.loc, &mut copy.target.loc],
         Instr::Fill { loc, .. } | Instr::Guard { loc, .. } => vec![loc],
+        Instr::Conv(c) => vec![&mut c.x, &mut c.w, &mut c.y],
         Instr::Softmax(s) => vec![&mut s.x, &mut s.y],
         Instr::ArgMax(a) => vec![&mut a.x, &mut a.y],
         Instr::Gather(g) => vec![&mut g.x, &mut g.index, &mut g.y],

@@ -6,7 +6,9 @@ use crate::model::{NodeId, padded};
 use crate::passes::group::Work;
 use crate::{Kernel, Op};
 use gradus_kernels::Real;
-use gradus_kernels::instr::{ArgMax, Call, Factor, Gather, Instr, Loc, Map, MatMul, ScatterAdd, Softmax, StepScalars};
+use gradus_kernels::instr::{
+    ArgMax, Call, Conv, Factor, Gather, Instr, Loc, Map, MatMul, ScatterAdd, Side, Softmax, StepScalars,
+};
 
 impl<T: Real> Planner<'_, T> {
     pub(super) fn lower(&mut self, g: usize) {
@@ -121,6 +123,24 @@ impl<T: Real> Planner<'_, T> {
                 let shift: usize = before.iter().zip(&y.strides).map(|(b, s)| b * s).sum();
                 let loc = Loc { offset: y.loc.offset + shift, ..y.loc };
                 self.copy(&x, &Value { loc, sizes: x.sizes.clone(), strides: y.strides.clone() }, "pad");
+            }
+            Some(Kernel::Conv { side, slides, groups }) => {
+                let first = self.contiguous_input(node.inputs[0]);
+                let mut second = self.value(node.inputs[1]);
+                if side == Side::Input {
+                    // The filters are summed over: next to each other they must be rows.
+                    second = second.transposed();
+                }
+                let second = self.in_order(second);
+                let (x, w, z) = match side {
+                    Side::Output => (&first, &second, &y),
+                    Side::Input => (&y, &second, &first),
+                    Side::Weight => (&first, &y, &second),
+                };
+                let last = |v: &Value| v.sizes[v.sizes.len() - 1];
+                let (batch, channels, filters) = (x.sizes[0], last(x), last(z));
+                let conv = Conv { side, batch, groups, channels, filters, slides, x: x.loc, w: w.loc, y: z.loc };
+                self.emit(Instr::Conv(conv), label);
             }
             Some(Kernel::Softmax { log }) => {
                 let x = self.contiguous_input(node.inputs[0]);

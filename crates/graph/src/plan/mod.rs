@@ -77,6 +77,7 @@ pub(crate) fn plan<T: Real>(
         layout,
         kernels: (0..dag.nodes.len()).map(|id| dag.kernel(id)).collect(),
         places: HashMap::new(),
+        copies: vec![],
         buffers: vec![],
         consts: vec![],
         instrs: vec![],
@@ -121,6 +122,8 @@ struct Planner<'a, T> {
     layout: &'a Layout,
     kernels: Vec<Option<Kernel>>,
     places: HashMap<NodeId, Loc>,
+    /// Values that have been copied into row-major order.
+    copies: Vec<(Value, Value)>,
     buffers: Vec<BufferSpec>,
     consts: Vec<f64>,
     instrs: Vec<Instr<T>>,

@@ -1,6 +1,6 @@
 //! How much memory an instruction touches.
 
-use gradus_kernels::instr::{Instr, Operand, Store};
+use gradus_kernels::instr::{Instr, Operand, Slide, Store};
 
 /// The elements that an instruction reads and writes, each counted once: what is broadcast is read once.
 pub(crate) fn traffic<T>(instr: &Instr<T>) -> usize {
@@ -14,6 +14,11 @@ pub(crate) fn traffic<T>(instr: &Instr<T>) -> usize {
         }
         Instr::Copy(copy) => 2 * copy.dims.iter().product::<usize>(),
         Instr::Fill { len, .. } => *len,
+        Instr::Conv(c) => {
+            let image = |size: fn(&Slide) -> usize| c.batch * c.slides.iter().map(size).product::<usize>();
+            let weights = c.slides.iter().map(|s| s.size).product::<usize>() * c.channels / c.groups * c.filters;
+            image(|s| s.input) * c.channels + weights + image(|s| s.output) * c.filters
+        }
         Instr::Softmax(s) => 2 * s.rows * s.cols,
         Instr::ArgMax(a) => a.outer * (a.mid + 1) * a.inner,
         Instr::Gather(g) => g.count * (1 + 2 * g.outer * g.inner),

@@ -8,7 +8,7 @@ use gradus_kernels::Real;
 use gradus_kernels::instr::{Copy, Instr, Loc, Operand, Space};
 
 /// Where a value lies and how it is walked.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct Value {
     pub(super) loc: Loc,
     pub(super) sizes: Vec<usize>,
@@ -27,6 +27,14 @@ impl Value {
 
     pub(super) fn is_contiguous(&self) -> bool {
         self.sizes.iter().zip(&self.strides).zip(contiguous(&self.sizes)).all(|((&n, &s), c)| n == 1 || s == c)
+    }
+
+    /// With the last two axes swapped.
+    pub(super) fn transposed(mut self) -> Value {
+        let last = self.sizes.len() - 1;
+        self.sizes.swap(last - 1, last);
+        self.strides.swap(last - 1, last);
+        self
     }
 
     /// The view broadcast to a domain, aligned at the last axis.
@@ -88,9 +96,16 @@ impl<T: Real> Planner<'_, T> {
         if value.is_contiguous() {
             return value;
         }
+        if let Some(known) = self.copies.iter().find(|(of, _)| *of == value) {
+            return known.1.clone();
+        }
         let loc = self.buffer(value.len(), false);
         let target = Value::contiguous(loc, value.sizes.clone());
         self.copy(&value, &target, "copy");
+        // The state changes in the course of a step.
+        if value.loc.space != Space::State {
+            self.copies.push((value, target.clone()));
+        }
         target
     }
 
