@@ -13,6 +13,7 @@ pub(crate) mod concrete;
 pub(crate) mod fold;
 pub(crate) mod group;
 pub(crate) mod simplify;
+mod sink;
 pub(crate) mod split;
 
 use crate::model::{Entry, NodeId};

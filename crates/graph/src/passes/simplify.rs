@@ -40,8 +40,8 @@ fn once(dag: &Dag) -> Dag {
 }
 
 /// Builds the rewritten graph; equal nodes are made once.
-struct Builder {
-    dag: Dag,
+pub(super) struct Builder {
+    pub(super) dag: Dag,
     seen: HashMap<(String, Vec<NodeId>, Shape), NodeId>,
     /// How many nodes of the old graph read each node of the new one.
     uses: HashMap<NodeId, usize>,
@@ -72,9 +72,12 @@ impl Builder {
     }
 
     /// Adds the node in its simplest form.
-    fn place(&mut self, node: Entry) -> NodeId {
+    pub(super) fn place(&mut self, node: Entry) -> NodeId {
         if let Some(value) = fold(&self.dag, &node) {
             return self.constant(&node, value, node.shape.clone());
+        }
+        if let Some(id) = self.sink_permute(&node) {
+            return id;
         }
         let x = node.inputs.first().copied();
         let constant = |i: usize| self.dag.constant(node.inputs[i]);
