@@ -30,6 +30,8 @@ pub(crate) struct Inner {
     pub(crate) hooks: Hooks,
     /// In a repeated pass: variables from this one on are found again instead of made.
     pub(crate) shared_from: Option<usize>,
+    /// Names whose parameters are shared by all their uses.
+    pub(crate) shared: crate::shared::Names,
     /// How much of each penalty counts.
     pub(crate) penalty_share: Option<f64>,
 }
@@ -92,8 +94,11 @@ impl Graph {
             let expected = "a variable of at most 2³² values";
             return self.refuse("variable", crate::ShapeError::new(expected, received, "make the layer smaller"));
         }
-        let path = self.path(name);
+        let path = self.variable_path(name);
         if let Some(node) = self.made_before(&path, shape.as_ref(), role) {
+            return node;
+        }
+        if let Some(node) = self.shared_before(&path, shape.as_ref(), role) {
             return node;
         }
         let index = {
@@ -266,6 +271,15 @@ impl Graph {
     /// A name under the current scope.
     pub fn path(&self, name: &str) -> String {
         join(&self.0.borrow().scopes, name)
+    }
+
+    /// A variable's path: under the current scope, or under the name that shares it.
+    fn variable_path(&self, name: &str) -> String {
+        let g = self.0.borrow();
+        match g.shared.innermost() {
+            Some((shared, depth)) => format!("{shared}/{}", join(&g.scopes[depth..], name)),
+            None => join(&g.scopes, name),
+        }
     }
 
     /// The variables made so far: paths, shapes and roles.

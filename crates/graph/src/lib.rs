@@ -22,6 +22,7 @@ pub mod ops;
 mod passes;
 mod plan;
 mod program;
+mod shared;
 mod state;
 mod window;
 

@@ -6,13 +6,17 @@
 //! In a recipe: `layers = [ "flatten", { dense = { units = 128, activation = "relu" } }, { dense = { units = 10 } } ]`.
 
 mod axes;
+mod held;
 mod sequential;
 #[allow(dead_code)]
 mod spatial;
 mod window;
 
 pub use dropout::Per;
+pub use held::Held;
+pub use parallel::Merge;
 pub use sequential::Sequential;
+pub use upsample::UpsampleMode;
 pub use window::{Padding, PaddingRule, PerAxis};
 
 use crate::AnyInit;
@@ -54,6 +58,11 @@ pub trait Layer {
     /// Replaces an initialisation of weights that was left open ([`init::Auto`](crate::init::Auto)).
     fn set_default_init(&mut self, _init: &AnyInit) {}
 
+    /// The layers that it holds, in the order in which they are built: what a walk over all layers of a network goes through.
+    fn held(&self) -> Vec<Held<'_>> {
+        vec![]
+    }
+
     /// What is wrong with its settings, as far as that can be said without an input.
     fn check(&self) -> Result<(), ShapeError> {
         Ok(())
@@ -81,6 +90,10 @@ impl Layer for Box<dyn Layer> {
 
     fn set_default_init(&mut self, init: &AnyInit) {
         (**self).set_default_init(init);
+    }
+
+    fn held(&self) -> Vec<Held<'_>> {
+        (**self).held()
     }
 
     fn check(&self) -> Result<(), ShapeError> {
@@ -115,6 +128,8 @@ table! {
         dense::Dense, flatten::Flatten, activation::Activation, maxout::Maxout, dropout::Dropout,
         multi_sample_dropout::MultiSampleDropout, batch_norm::BatchNorm, layer_norm::LayerNorm, rms_norm::RmsNorm,
         group_norm::GroupNorm, instance_norm::InstanceNorm, activity_penalty::ActivityPenalty,
+        residual::Residual, parallel::Parallel, concat::Concat, repeat::Repeat, shared::Shared, reshape::Reshape,
+        permute::Permute, zero_pad::ZeroPad, upsample::Upsample,
     }
 }
 
@@ -129,6 +144,10 @@ impl Layer for AnyLayer {
 
     fn set_default_init(&mut self, init: &AnyInit) {
         (**self).set_default_init(init);
+    }
+
+    fn held(&self) -> Vec<Held<'_>> {
+        (**self).held()
     }
 
     fn check(&self) -> Result<(), ShapeError> {

@@ -1,5 +1,6 @@
 //! Multi-sample dropout: the mean loss over several masks of the same features. Inoue 2019, arXiv:1905.09788.
 
+use super::held::{self, Held};
 use super::{AnyLayer, Dropout, Layer, apply};
 use crate::table::Config;
 use crate::{AnyInit, Sequential, check};
@@ -74,7 +75,11 @@ impl Layer for MultiSampleDropout {
     }
 
     fn set_default_init(&mut self, init: &AnyInit) {
-        self.layers.iter_mut().for_each(|layer| layer.set_default_init(init));
+        held::set_default_init(&mut self.layers, init);
+    }
+
+    fn held(&self) -> Vec<Held<'_>> {
+        vec![Held::plain(&self.layers)]
     }
 
     fn check(&self) -> Result<(), ShapeError> {
