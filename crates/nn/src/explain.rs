@@ -108,6 +108,7 @@ fn in_words(kind: &str) -> String {
     let known = match kind {
         "f64" => "number",
         "usize" | "u64" | "i64" | "isize" => "whole number",
+        "[usize; 2]" => "pair of whole numbers",
         "bool" => "true or false",
         "String" => "text",
         "AnyActivation" => "activation",

@@ -15,8 +15,11 @@ use gradus_tensor::Shape;
 use serde_json::Value;
 
 fn cases() -> Vec<Value> {
-    let fixture: Value = serde_json::from_str(include_str!("fixtures/layers.json")).unwrap();
-    fixture["cases"].as_array().unwrap().clone()
+    let cases = |text: &str| {
+        let fixture: Value = serde_json::from_str(text).unwrap();
+        fixture["cases"].as_array().unwrap().clone()
+    };
+    [cases(include_str!("fixtures/layers.json")), cases(include_str!("fixtures/containers.json"))].concat()
 }
 
 /// The layer over `x`, the gradients of Σ dy·y and of the layer's penalty, and the penalty.
