@@ -94,6 +94,7 @@ fn make(
     };
     let (test, valid) = (part(&data.test, test), part(&data.valid, valid));
     let (transforms, train) = data.transforms.fit_apply(train)?;
+    let train = train.with_augmentation(&data.augment)?;
     let apply = |data: Option<Dataset>| data.map(|data| transforms.apply(data)).transpose();
     let (valid, test) = (apply(valid)?, apply(test)?);
     Ok(Materials { train: Arc::new(train), valid, test, schema, transforms })

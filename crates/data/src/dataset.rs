@@ -1,5 +1,6 @@
 //! Inputs and targets in memory.
 
+use crate::augment::Augment;
 use crate::error::DataError;
 use crate::schema::{Column, Schema, TargetSchema};
 use gradus_tensor::{Element, Tensor};
@@ -26,6 +27,8 @@ pub struct Dataset {
     pub(crate) target: Target,
     /// The group of each sample, which splits keep whole.
     pub(crate) groups: Option<Vec<u32>>,
+    /// What the loader does to each sample in each epoch.
+    pub(crate) augment: Vec<Augment>,
 }
 
 /// What is to be predicted.
@@ -69,7 +72,7 @@ impl Dataset {
         if let Some(targets) = target.rows().filter(|&targets| targets != inputs.rows()) {
             return Err(DataError::Lengths { file: "data".to_string(), inputs: inputs.rows(), targets });
         }
-        Ok(Dataset { inputs: inputs.into_f32(), columns: None, target, groups: None })
+        Ok(Dataset { inputs: inputs.into_f32(), columns: None, target, groups: None, augment: vec![] })
     }
 
     /// The same data with its table columns named. Fails unless the columns make exactly the features there are.
@@ -121,6 +124,32 @@ impl Dataset {
     /// The group of each sample as a number, if the data have groups.
     pub fn groups(&self) -> Option<&[u32]> {
         self.groups.as_deref()
+    }
+
+    /// The same data for training: the [`Loader`](crate::Loader) changes each sample in each epoch as `augment` says, one step
+    /// after the other. The data themselves stay as they are, and so does everything that does not come from a loader.
+    ///
+    /// ```
+    /// use gradus_data::augment::{Augment, Flip, Shift};
+    /// use gradus_data::readers::Embedded;
+    /// let steps = [Augment::Flip(Flip::default()), Augment::Shift(Shift::new(1))];
+    /// let digits = Embedded::Digits.read().with_augmentation(&steps)?;
+    /// assert_eq!(digits.augmentation().len(), 2);
+    /// assert!(Embedded::Iris.read().with_augmentation(&steps).is_err());
+    /// # Ok::<(), gradus_data::DataError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Samples that are no pictures, `[C, H, W]` or `[H, W]`; settings out of range.
+    pub fn with_augmentation(mut self, augment: &[Augment]) -> Result<Dataset, DataError> {
+        crate::augment::check(augment, self.feature_shape())?;
+        self.augment = augment.to_vec();
+        Ok(self)
+    }
+
+    /// What the loader does to each sample in each epoch.
+    pub fn augmentation(&self) -> &[Augment] {
+        &self.augment
     }
 
     /// How many samples there are.
@@ -228,7 +257,7 @@ impl Dataset {
             }
         };
         let groups = self.groups.as_ref().map(|groups| indices.iter().map(|&i| groups[i]).collect());
-        Ok(Dataset { inputs, columns: self.columns.clone(), target, groups })
+        Ok(Dataset { inputs, columns: self.columns.clone(), target, groups, augment: self.augment.clone() })
     }
 
     /// The samples of several data sets one after the other, `[N₁ + N₂ + …, features…]`.
@@ -279,7 +308,7 @@ impl Dataset {
                 Target::Values { values: Tensor::new([rows, names.len()], values)?, names: names.clone() }
             }
         };
-        Ok(Dataset { inputs, columns: first.columns.clone(), target, groups: None })
+        Ok(Dataset { inputs, columns: first.columns.clone(), target, groups: None, augment: first.augment.clone() })
     }
 
     /// What a model must remember of this data.
@@ -292,7 +321,7 @@ impl Dataset {
         Schema { features: self.feature_shape().to_vec(), columns: self.columns.clone(), target }
     }
 
-    /// The SHA-256 of shape, inputs, classes and targets, as 64 hexadecimal digits: two data sets agree exactly when their
+    /// The SHA-256 of shape, inputs, classes, targets and augmentation, as 64 hexadecimal digits: two data sets agree exactly when their
     /// contents do.
     pub fn fingerprint(&self) -> String {
         let mut hash = Sha256::new();
@@ -311,6 +340,9 @@ impl Dataset {
                 hash.update(format!("values {names:?}"));
                 part(&mut hash, values);
             }
+        }
+        if !self.augment.is_empty() {
+            hash.update(format!("{:?}", self.augment));
         }
         crate::digest::hex(&hash.finalize())
     }

@@ -7,6 +7,7 @@
 //! | [`readers`] | [`Source`]: a recipe's `{ idx = {…} }`, `{ npz = {…} }`, `{ csv = {…} }`, `{ take = {…} }`, … and one file each |
 //! | [`locator`] | [`Locator`]: where relative paths are looked for |
 //! | [`transforms`] | [`Pipeline`]: min-max, z-score, robust, mean-absolute, unit norm, log1p, one-hot; fitted on the training data, applied anywhere |
+//! | [`augment`] | [`Augment`]: flips, shifts and crops of training pictures, other ones in each epoch |
 //! | [`split`] | parts held out for validation and test, k folds; stratified, grouped |
 //! | [`check`] | checks before training |
 //! | [`audit`] | samples in two parts, features that never change or lack a scale |
@@ -17,6 +18,7 @@
 //! | [`error`] | [`DataError`]: everything that can go wrong here |
 
 pub mod audit;
+pub mod augment;
 pub mod check;
 pub mod dataset;
 pub mod digest;
@@ -30,6 +32,7 @@ pub mod schema;
 pub mod split;
 pub mod transforms;
 
+pub use augment::Augment;
 pub use dataset::{Dataset, Target};
 pub use error::DataError;
 pub use loader::{Chunk, Loader, LoaderMode, LoaderOptions};

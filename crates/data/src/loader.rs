@@ -2,8 +2,10 @@
 //!
 //! The loader hands out *chunks*: the batches of several steps side by side in one buffer, so that many small steps cost one
 //! hand-over. Every number is copied once, from the data set into the chunk. Two buffers go round for ever: while one is used,
-//! the other is filled. The order of an epoch depends on (seed, epoch) alone, so training can go on from any step.
+//! the other is filled. The order of an epoch depends on (seed, epoch) alone, and the augmentation of a sample on (seed, epoch, sample),
+//! so training can go on from any step.
 
+use crate::augment::Augmenter;
 use crate::dataset::{Dataset, Target};
 use crate::error::DataError;
 use gradus_tensor::Rng;
@@ -158,7 +160,8 @@ impl Loader {
         let plan = Plan { samples: data.len(), batch, steps, chunk_steps };
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let large = step_bytes.saturating_mul(steps) >= SMALL_EPOCH;
-        let gatherer = Gatherer { data, batch, seed, shuffle, order: Vec::new(), epoch: None };
+        let augmenter = Augmenter::new(data.augmentation(), data.feature_shape(), seed);
+        let gatherer = Gatherer { data, batch, seed, shuffle, augmenter, order: Vec::new(), epoch: None };
         let background = mode == LoaderMode::Background || mode == LoaderMode::Auto && large && cores > 1;
         let filler = if background { Filler::spawn(gatherer)? } else { Filler::Inline(gatherer) };
         Ok(Loader { plan, free: vec![Chunk::default(), Chunk::default()], filler })
@@ -297,6 +300,7 @@ struct Gatherer {
     batch: usize,
     seed: u64,
     shuffle: bool,
+    augmenter: Option<Augmenter>,
     /// The order of `epoch`.
     order: Vec<u32>,
     epoch: Option<u64>,
@@ -315,7 +319,16 @@ impl Gatherer {
         let start = job.first_step * self.batch;
         let rows = &self.order[start..start + job.steps * job.batch];
         let mut chunk = Chunk { first_step: job.first_step, steps: job.steps, batch: job.batch, ..job.chunk };
-        gather(self.data.input_values(), self.data.feature_len(), rows, &mut chunk.inputs);
+        let (values, width) = (self.data.input_values(), self.data.feature_len());
+        match &mut self.augmenter {
+            None => gather(values, width, rows, &mut chunk.inputs),
+            Some(augmenter) => {
+                chunk.inputs.resize(rows.len() * width, 0.0);
+                for (&row, place) in rows.iter().zip(chunk.inputs.chunks_exact_mut(width)) {
+                    augmenter.apply(job.epoch, row, &values[row as usize * width..][..width], place);
+                }
+            }
+        }
         chunk.targets.clear();
         match self.data.target() {
             Target::None => {}
@@ -379,6 +392,40 @@ mod tests {
             }
         }
         list
+    }
+
+    #[test]
+    fn augmentation_does_not_depend_on_thread_batch_or_where_a_run_goes_on() {
+        use crate::augment::{Augment, Crop, Flip};
+        let x: Vec<f32> = (0..103 * 48).map(|i| i as f32).collect();
+        let y: Vec<f64> = (0..103).map(f64::from).collect();
+        let data = Dataset::new(Tensor::new([103, 3, 4, 4], x).unwrap(), Target::from_numbers(&y, None).unwrap());
+        let steps = [Augment::Flip(Flip::default()), Augment::Crop(Crop::new(2))];
+        let plain = data.unwrap();
+        let data = Arc::new(plain.clone().with_augmentation(&steps).unwrap());
+        assert_ne!(plain.fingerprint(), data.fingerprint());
+        // Every sample of an epoch by its label.
+        let samples = |loader: &mut Loader, epoch| {
+            let mut list: Vec<(u32, Vec<f32>)> = vec![];
+            for (_, x, y) in batches(loader, epoch, 0..usize::MAX) {
+                list.extend(y.iter().map(|&y| y as u32).zip(x.chunks_exact(48).map(<[f32]>::to_vec)));
+            }
+            list.sort_by_key(|(label, _)| *label);
+            list
+        };
+        let mut inline = Loader::new(data.clone(), options(10, LoaderMode::Inline)).unwrap();
+        let mut thread = Loader::new(data.clone(), options(10, LoaderMode::Background)).unwrap();
+        let mut other = Loader::new(data.clone(), options(7, LoaderMode::Background)).unwrap();
+        let first = samples(&mut inline, 3);
+        assert_eq!(first.len(), 103);
+        assert_eq!(first, samples(&mut thread, 3));
+        assert_eq!(first, samples(&mut other, 3));
+        assert_ne!(first, samples(&mut inline, 4));
+        let changed = first.iter().filter(|(label, x)| x[..] != *plain.input_row(*label as usize)).count();
+        assert!(changed > 90, "{changed}");
+        let all = batches(&mut inline, 5, 0..usize::MAX);
+        assert_eq!(batches(&mut thread, 5, 4..usize::MAX), all[4..]);
+        assert_eq!(batches(&mut inline, 5, 9..10), all[9..10]);
     }
 
     fn options(batch: usize, mode: LoaderMode) -> LoaderOptions {

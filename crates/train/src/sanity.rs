@@ -77,7 +77,7 @@ pub fn handful(data: &Dataset, samples: usize) -> Result<Dataset> {
         let count = samples.min(distinct.len()).max(1);
         rows.extend((0..count).filter_map(|i| distinct.get(i * distinct.len() / count)));
     }
-    Ok(data.select(&rows)?)
+    Ok(data.select(&rows)?.with_augmentation(&[])?)
 }
 
 impl Trainer<'_> {

@@ -66,6 +66,10 @@ impl Describe {
             size(memory.constants),
             size(memory.state)
         );
+        if !recipe.data.augment.is_empty() {
+            let steps: Vec<String> = recipe.data.augment.iter().map(ToString::to_string).collect();
+            text += &format!("each epoch changes the training pictures: {}\n", steps.join("; "));
+        }
         if self.plan || self.folded {
             text += &format!("\n{plan}");
         }

@@ -3,7 +3,7 @@
 use super::document::Document;
 use super::error::RecipeError;
 use super::{Part, Recipe};
-use gradus_data::Source;
+use gradus_data::{DataError, Source};
 use gradus_nn::{Layer as _, Loss as _, Optimizer as _, Schedule as _, regularizers::Regularizer as _};
 use gradus_train::{Every, Retrain, TrainError};
 
@@ -49,6 +49,13 @@ pub(super) fn check(recipe: &Recipe, document: &Document) -> Result<(), RecipeEr
                     return at(&format!("data.{key}.fold"), problem, &format!("expected 1 to {of}"), help);
                 }
             }
+        }
+    }
+    for (i, step) in recipe.data.augment.iter().enumerate() {
+        if let Err(DataError::Option { option, received, expected }) = step.member().check(None) {
+            let path = format!("data.augment.{i}.{option}");
+            let problem = format!("`{path}` is {received}");
+            return at(&path, problem, &expected, "correct the setting, or leave this augmentation out");
         }
     }
     let mut sources = vec![("train", &recipe.data.train)];

@@ -24,7 +24,7 @@ pub use part::Part;
 pub use render::render;
 pub use variants::Variant;
 
-use gradus_data::{Pipeline, Source};
+use gradus_data::{Augment, Pipeline, Source};
 use gradus_nn::regularizers::Tying;
 use gradus_nn::schedules::Per;
 use gradus_nn::updates::{Decay, Group};
@@ -73,6 +73,9 @@ pub struct DataSection {
     /// Transforms in their order, fitted to the training data.
     #[serde(default)]
     pub transforms: Pipeline,
+    /// What is done to each training picture, anew in each epoch, after the transforms.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub augment: Vec<Augment>,
 }
 
 /// The network.
