@@ -14,12 +14,14 @@ fn random_model(seed: u64) -> Model {
     let x = g.input("x", [4, 3]);
     let w = g.variable("w", [3, 5], gradus_graph::Values(normal(15, &mut rng)), Role::Weight);
     let b = g.variable("b", [5], gradus_graph::Values(normal(5, &mut rng)), Role::Bias);
-    let mut pool: Vec<Node> = vec![x.clone(), x.matmul(&w) + &b, x.reshape(gradus_tensor::Shape::batched(&[12]))];
+    let image = x.reshape(gradus_tensor::Shape::batched(&[2, 2, 3])).permute([0, 3, 1, 2]);
+    let rows = x.reshape(gradus_tensor::Shape::batched(&[12]));
+    let mut pool: Vec<Node> = vec![x.clone(), x.matmul(&w) + &b, rows, image];
     for _ in 0..24 {
         let pick = |rng: &mut Rng| pool[rng.below(pool.len() as u32) as usize].clone();
         let (a, c) = (pick(&mut rng), pick(&mut rng));
         let last = a.shape().rank() as isize - 1;
-        let y = match rng.below(18) {
+        let y = match rng.below(20) {
             0 => a.tanh(),
             1 => a.sigmoid() * 2.0 + &a,
             2 => a.relu(),
@@ -37,12 +39,14 @@ fn random_model(seed: u64) -> Model {
             14 => a.gt(0.2).select(&a, &(&a * 0.3)),
             15 if a.shape().rank() == 3 => a.matmul(&a.transpose()).tanh(),
             16 => (&a * 0.5 + 0.0) / 2.0 * 1.0,
+            17 if a.shape().rank() == 4 => a.permute([0, 2, 3, 1]) * 0.5,
+            18 if a.shape().rank() == 4 => &a - a.mean([0, 2, 3]),
             _ => a.flatten(),
         };
         pool.push(y.tanh());
     }
     let mut loss = (&pool[1] * 0.1).mean_all();
-    for node in &pool[3..] {
+    for node in &pool[4..] {
         loss = loss + node.mean_all();
     }
     let grads = g.gradients(&loss, &[&w, &b, &x]).unwrap();

@@ -169,8 +169,31 @@ impl Builder {
         })
     }
 
+    /// Two sums over neighbouring axes are one.
+    fn reduce_neighbours(&mut self, node: &Entry) -> Option<NodeId> {
+        let Op::Reduce(outer) = &node.op else { return None };
+        let x = node.inputs[0];
+        let Entry { op: Op::Reduce(inner), inputs, .. } = &self.dag.nodes[x] else { return None };
+        let mut axes = [&inner.axes[..], &outer.axes].concat();
+        axes.sort_unstable();
+        if !axes.is_sorted_by(|a, b| a + 1 == *b) || self.uses.get(&x).is_some_and(|&n| n > 1) {
+            return None;
+        }
+        let (source, sizes) = (inputs[0], self.shape(inputs[0]).at(1));
+        let count = |reduce: &Reduce| match reduce.mean {
+            true => reduce.axes.iter().map(|&axis| sizes[axis]).product::<usize>() as f64,
+            false => 1.0,
+        };
+        let mean = inner.mean && outer.mean;
+        let scale = inner.scale * outer.scale / if mean { 1.0 } else { count(inner) * count(outer) };
+        Some(self.replace(node, Reduce { axes, mean, scale }, vec![source]))
+    }
+
     /// The sum of everything in a sum is one sum of everything.
     fn reduce_reduced(&mut self, node: Entry) -> NodeId {
+        if let Some(id) = self.reduce_neighbours(&node) {
+            return id;
+        }
         let Op::Reduce(outer) = &node.op else { return self.add(node) };
         let mut x = node.inputs[0];
         if let Entry { op: Op::Reshape(_), inputs, .. } = &self.dag.nodes[x] {

@@ -20,10 +20,21 @@ impl Builder {
         }
         match &node.op {
             Op::Reduce(reduce) => {
-                let x = self.before(node.inputs[0], &order)?;
+                let reduce = reduce.clone();
+                let mut x = self.before(node.inputs[0], &order)?;
                 let mut axes: Vec<usize> = reduce.axes.iter().map(|&axis| order[axis]).collect();
                 axes.sort_unstable();
-                self.permute_after(node, &order, Reduce { axes, ..reduce.clone() }.into(), vec![x])
+                // A kernel reduces axes that lie next to each other.
+                let mut runs: Vec<Vec<usize>> = axes.chunk_by(|a, b| a + 1 == *b).map(<[usize]>::to_vec).collect();
+                runs.reverse();
+                let axes = runs.pop()?;
+                for axes in runs {
+                    let mut dims = self.dag.nodes[x].shape.dims().to_vec();
+                    axes.iter().for_each(|&axis| dims[axis] = Dim::Fixed(1));
+                    let op = Reduce { axes, mean: reduce.mean, scale: 1.0 };
+                    x = self.place(Entry { op: op.into(), inputs: vec![x], shape: Shape::new(dims), ..node.clone() });
+                }
+                self.permute_after(node, &order, Reduce { axes, ..reduce }.into(), vec![x])
             }
             Op::Expand(expand) => {
                 let x = self.before(node.inputs[0], &order)?;

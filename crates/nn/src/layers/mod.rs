@@ -125,7 +125,7 @@ impl LayerExt for Node {
 table! {
     /// Any layer that a recipe can name.
     pub enum AnyLayer: Layer, "a layer" {
-        dense::Dense, flatten::Flatten, activation::Activation, maxout::Maxout, dropout::Dropout,
+        dense::Dense, conv::Conv, conv_transpose::ConvTranspose, separable_conv::SeparableConv, flatten::Flatten, activation::Activation, maxout::Maxout, dropout::Dropout,
         multi_sample_dropout::MultiSampleDropout, batch_norm::BatchNorm, layer_norm::LayerNorm, rms_norm::RmsNorm,
         group_norm::GroupNorm, instance_norm::InstanceNorm, activity_penalty::ActivityPenalty,
         residual::Residual, parallel::Parallel, concat::Concat, repeat::Repeat, shared::Shared, reshape::Reshape,
