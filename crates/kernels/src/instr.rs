@@ -189,6 +189,208 @@ pub struct Conv {
     pub y: Loc,
 }
 
+/// What the windows of one axis see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum PoolAxis {
+    /// Windows of one size that slide.
+    Slide(Slide),
+    /// Bins that share out the axis: output `o` sees the inputs from `⌊o·input/output⌋` up to `⌈(o + 1)·input/output⌉`.
+    Bins {
+        /// Inputs along the axis.
+        input: usize,
+        /// Outputs along the axis.
+        output: usize,
+    },
+}
+
+/// The inputs that one window sees along one axis: `first + k·step` for `k < count`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// The first one.
+    pub first: usize,
+    /// From one to the next.
+    pub step: usize,
+    /// How many there are.
+    pub count: usize,
+}
+
+impl Slide {
+    /// The inputs that output `o` sees, without the padding.
+    pub fn seen(&self, o: usize) -> Seen {
+        let start = o * self.stride;
+        let low = self.before.saturating_sub(start).div_ceil(self.dilation);
+        let high = (self.input + self.before).saturating_sub(start).div_ceil(self.dilation).min(self.size);
+        let count = high.saturating_sub(low);
+        let first = if count == 0 { 0 } else { start + low * self.dilation - self.before };
+        Seen { first, step: self.dilation, count }
+    }
+}
+
+impl PoolAxis {
+    /// Inputs along the axis.
+    pub fn input(&self) -> usize {
+        match self {
+            PoolAxis::Slide(slide) => slide.input,
+            PoolAxis::Bins { input, .. } => *input,
+        }
+    }
+
+    /// Outputs along the axis.
+    pub fn output(&self) -> usize {
+        match self {
+            PoolAxis::Slide(slide) => slide.output,
+            PoolAxis::Bins { output, .. } => *output,
+        }
+    }
+
+    /// The inputs that output `o` sees.
+    pub fn seen(&self, o: usize) -> Seen {
+        match *self {
+            PoolAxis::Slide(slide) => slide.seen(o),
+            PoolAxis::Bins { input, output } => {
+                let first = o * input / output;
+                Seen { first, step: 1, count: ((o + 1) * input).div_ceil(output) - first }
+            }
+        }
+    }
+}
+
+/// What becomes of a window's elements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Pooling {
+    /// `y[o]`: the largest `x` of window `o`. NaN wins.
+    Max,
+    /// `y[o]`: the element of `v` that lies where `x` is largest in window `o`, the first one where several are equal.
+    Pick,
+    /// `y[i]`: the sum of `v[o]` over the windows `o` whose largest `x`, the first one where several are equal, is at `i`.
+    Return,
+    /// `y[o]`: the sum of `x` over window `o`.
+    Sum,
+    /// `y[i]`: the sum of `x[o]` over the windows `o` that see `i`.
+    Spread,
+}
+
+impl Pooling {
+    /// Whether the result has an element for each input of the windows, not for each window.
+    pub fn is_transposed(self) -> bool {
+        matches!(self, Pooling::Return | Pooling::Spread)
+    }
+
+    /// Whether there is a second operand `v`.
+    pub fn has_second(self) -> bool {
+        matches!(self, Pooling::Pick | Pooling::Return)
+    }
+}
+
+/// Windows over the middle axes of `[batch, ..inputs, channels]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pool {
+    /// What becomes of a window.
+    pub pooling: Pooling,
+    /// Size before the axes.
+    pub batch: usize,
+    /// Up to three axes. Each window sees at least one element.
+    pub axes: Vec<PoolAxis>,
+    /// Size after the axes.
+    pub channels: usize,
+    /// Sums are multiplied by this.
+    pub scale: f64,
+    /// Sums are divided by the number of elements that their window sees.
+    pub average: bool,
+    /// Contiguous `[batch, ..inputs, channels]`; `[batch, ..outputs, channels]` for [`Pooling::Spread`].
+    pub x: Loc,
+    /// Contiguous `[batch, ..inputs, channels]` for [`Pooling::Pick`], `[batch, ..outputs, channels]` for [`Pooling::Return`].
+    pub v: Option<Loc>,
+    /// Contiguous `[batch, ..outputs, channels]`; `[batch, ..inputs, channels]` for [`Pooling::Return`] and [`Pooling::Spread`].
+    pub y: Loc,
+}
+
+/// The largest elements of the bins of boxes, whose edges are rounded: `out` bins share out each box. Girshick 2015.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RoiPool {
+    /// [`Pooling::Max`], [`Pooling::Pick`] or [`Pooling::Return`].
+    pub pooling: Pooling,
+    /// Number of images.
+    pub images: usize,
+    /// Rows of an image.
+    pub height: usize,
+    /// Columns of an image.
+    pub width: usize,
+    /// Channels of an image.
+    pub channels: usize,
+    /// Number of boxes.
+    pub count: usize,
+    /// Bins along the height and the width of a box.
+    pub out: [usize; 2],
+    /// From the coordinates of boxes to those of images.
+    pub scale: f64,
+    /// Contiguous `[images, height, width, channels]`.
+    pub x: Loc,
+    /// Contiguous `[count, 5]`: the image, then x and y of two corners, which both belong to the box.
+    pub boxes: Loc,
+    /// Contiguous, as `x` for [`Pooling::Pick`], as the bins for [`Pooling::Return`].
+    pub v: Option<Loc>,
+    /// Contiguous `[count, ..out, channels]`: 0 for an empty bin, NaN for a box without image; as `x` for [`Pooling::Return`].
+    pub y: Loc,
+}
+
+impl RoiPool {
+    /// Rows or columns of an image that bin `o` of `out` sees, for a box between two coordinates.
+    pub fn seen(first: f64, last: f64, scale: f64, out: usize, o: usize, size: usize) -> Seen {
+        let (first, last) = ((first * scale).round(), (last * scale).round());
+        let bin = (last - first + 1.0).max(1.0) / out as f64;
+        let edge = |x: f64| (x + first).clamp(0.0, size as f64) as usize;
+        let (from, to) = (edge((o as f64 * bin).floor()), edge(((o + 1) as f64 * bin).ceil()));
+        Seen { first: from.min(size), step: 1, count: to.saturating_sub(from) }
+    }
+}
+
+/// `y[r, p, :]`: the image `image[r]` of `x` at the real place `at[r, p]`, by linear interpolation in both directions, 0 outside. NaN
+/// where there is no such image or the place is NaN.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sample {
+    /// The transposed instead: `y` gets every `x[r, p, :]` added where it would be read, shared out alike.
+    pub spread: bool,
+    /// Along the height or the width take the slope there instead of the value; on an edge between two slopes the one that follows.
+    pub slope: [bool; 2],
+    /// Number of images.
+    pub images: usize,
+    /// Rows of an image.
+    pub height: usize,
+    /// Columns of an image.
+    pub width: usize,
+    /// Channels of an image.
+    pub channels: usize,
+    /// Sets of points, each in one image.
+    pub sets: usize,
+    /// Points of a set.
+    pub points: usize,
+    /// Contiguous `[sets, points, 2]`: row and column.
+    pub at: Loc,
+    /// Contiguous `[sets]`, whole numbers.
+    pub image: Loc,
+    /// Contiguous `[images, height, width, channels]`; `[sets, points, channels]` with `spread`.
+    pub x: Loc,
+    /// Contiguous `[sets, points, channels]`; `[images, height, width, channels]` with `spread`.
+    pub y: Loc,
+}
+
+impl Sample {
+    /// The neighbours of a place along an axis of `size`, with what each counts. What lies outside counts 0. None for NaN.
+    pub fn corners(at: f64, size: usize, slope: bool) -> Option<[(usize, f64); 2]> {
+        if at.is_nan() {
+            return None;
+        }
+        if at <= -1.0 || at >= size as f64 {
+            return Some([(0, 0.0); 2]);
+        }
+        let low = at.floor();
+        let part = if slope { [-1.0, 1.0] } else { [low + 1.0 - at, at - low] };
+        let inside = |i: f64, part: f64| if i >= 0.0 && i < size as f64 { (i as usize, part) } else { (0, 0.0) };
+        Some([inside(low, part[0]), inside(low + 1.0, part[1])])
+    }
+}
+
 /// Copies a strided view onto another of the same sizes: transposes, slices, pads, concatenations.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Copy {
@@ -333,6 +535,12 @@ pub enum Instr<T> {
     Gather(Gather),
     /// Sums rows by index.
     ScatterAdd(ScatterAdd),
+    /// Windows over space.
+    Pool(Pool),
+    /// Bins of boxes.
+    RoiPool(RoiPool),
+    /// Images at real places.
+    Sample(Sample),
     /// Scalars of the step.
     StepScalars(StepScalars),
     /// Ends the run before anything further is computed or written if the element is NaN or infinite.

@@ -10,7 +10,8 @@
 //! | [`Pool`], [`Buffer`], [`Isa`], [`Real`] | threads, memory, instruction sets, element types |
 //!
 //! Inside: `simd` is the vector trait that every kernel is written over, `math` the functions on vectors; `map`, `matmul`,
-//! `conv`, `copy`, `softmax` and `index` hold one kind of instruction each (`tiles` cuts results for products and convolutions), `node` puts them behind one interface, `verify` checks them.
+//! `conv`, `pooling`, `roi`, `sample`, `copy`, `softmax` and `index` hold one kind of instruction each (`tiles` cuts results for
+//! products and convolutions), `node` puts them behind one interface, `verify` checks them.
 
 mod buffer;
 mod code;
@@ -26,9 +27,12 @@ mod math;
 mod matmul;
 mod node;
 mod pool;
+mod pooling;
 pub mod random;
 mod real;
 pub mod reference;
+mod roi;
+mod sample;
 mod scalar;
 mod simd;
 mod softmax;

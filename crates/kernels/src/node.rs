@@ -7,6 +7,9 @@ use crate::index::IndexPlan;
 use crate::instr::{Call, Instr, StepScalars};
 use crate::map::{Gathering, MapPlan};
 use crate::matmul::MatMulPlan;
+use crate::pooling::PoolPlan;
+use crate::roi::RoiPlan;
+use crate::sample::SamplePlan;
 use crate::softmax::SoftmaxPlan;
 use crate::verify::Access;
 use crate::{Inst, Isa, Real};
@@ -25,6 +28,9 @@ pub enum Op<T> {
     Fill { place: Place, len: usize, value: T },
     Softmax(SoftmaxPlan<T>),
     Index(IndexPlan<T>),
+    Pool(PoolPlan<T>),
+    RoiPool(RoiPlan<T>),
+    Sample(SamplePlan<T>),
     StepScalars { instr: StepScalars, places: Vec<(usize, Place)> },
     Guard { place: Place, id: u32 },
     Call { call: Call<T>, inputs: Vec<(Place, usize)>, output: (Place, usize) },
@@ -57,6 +63,9 @@ impl<T: Real> Op<T> {
             Instr::ArgMax(a) => Op::Index(IndexPlan::argmax(a, isa)),
             Instr::Gather(g) => Op::Index(IndexPlan::gather(g, isa)),
             Instr::ScatterAdd(s) => Op::Index(IndexPlan::scatter(s, isa)),
+            Instr::Pool(pool) => Op::Pool(PoolPlan::new(pool, isa)),
+            Instr::RoiPool(pool) => Op::RoiPool(RoiPlan::new(pool, isa)),
+            Instr::Sample(sample) => Op::Sample(SamplePlan::new(sample, isa)),
             Instr::StepScalars(s) => Op::StepScalars {
                 instr: s.clone(),
                 places: s.stores.iter().map(|&(v, loc)| (usize::from(v), loc.into())).collect(),
@@ -79,6 +88,9 @@ impl<T: Real> Op<T> {
             Op::Fill { len, .. } => len.div_ceil(FILL),
             Op::Softmax(s) => s.parts,
             Op::Index(index) => index.parts,
+            Op::Pool(pool) => pool.parts,
+            Op::RoiPool(pool) => pool.parts,
+            Op::Sample(sample) => sample.parts,
             _ => 1,
         }
     }
@@ -142,6 +154,9 @@ impl<T: Real> Op<T> {
                 }
                 Op::Softmax(s) => s.run(context, part),
                 Op::Index(index) => index.run(context, part),
+                Op::Pool(pool) => pool.run(context, part),
+                Op::RoiPool(pool) => pool.run(context, part),
+                Op::Sample(sample) => sample.run(context, part),
                 Op::StepScalars { instr, places } => step_scalars(instr, places, context),
                 Op::Guard { place, id } => {
                     let value = (*context.at(*place)).to_f64();

@@ -82,6 +82,9 @@ pub fn execute<T: Real>(instr: &Instr<T>, memory: &mut Memory<'_, T>, seed: u64,
                 }
             });
         }
+        Instr::Pool(p) => pool(p, memory),
+        Instr::RoiPool(p) => roi_pool(p, memory),
+        Instr::Sample(s) => sample(s, memory),
         Instr::StepScalars(s) => {
             let values = s.expr.eval(&[], step as f64, &[], |_, _| f64::NAN);
             s.stores.iter().for_each(|&(v, loc)| memory.write(loc, 0, values[usize::from(v)]));
@@ -241,6 +244,119 @@ fn softmax<T: Real>(s: &Softmax, memory: &mut Memory<'_, T>) {
             memory.write(s.y, row * s.cols + j, y);
         }
     }
+}
+
+fn pool<T: Real>(p: &Pool, memory: &mut Memory<'_, T>) {
+    let inputs: Vec<usize> = p.axes.iter().map(PoolAxis::input).collect();
+    let outputs: Vec<usize> = p.axes.iter().map(PoolAxis::output).collect();
+    if p.pooling.is_transposed() {
+        let len = p.batch * inputs.iter().product::<usize>() * p.channels;
+        (0..len).for_each(|i| memory.write(p.y, i, 0.0));
+    }
+    let dims: Vec<usize> = [p.batch].into_iter().chain(outputs).chain([p.channels]).collect();
+    each(&dims, |at, o| {
+        // The places of the window, in order.
+        let mut places = vec![at[0]];
+        for (k, axis) in p.axes.iter().enumerate() {
+            let seen = axis.seen(at[1 + k]);
+            let along = |i: usize| seen.first + i * seen.step;
+            let row = |place: usize| (0..seen.count).map(move |i| (place, i));
+            places =
+                places.iter().flat_map(|&place| row(place)).map(|(place, i)| place * inputs[k] + along(i)).collect();
+        }
+        places.iter_mut().for_each(|place| *place = *place * p.channels + at[1 + p.axes.len()]);
+        let scale = if p.average { p.scale / places.len() as f64 } else { p.scale };
+        let best = if p.pooling == Pooling::Spread { None } else { largest(p.x, &places, memory) };
+        match (p.pooling, p.v, best) {
+            (Pooling::Max, _, Some(i)) => memory.write(p.y, o, memory.value(p.x, i)),
+            (Pooling::Pick, Some(v), Some(i)) => memory.write(p.y, o, memory.value(v, i)),
+            (Pooling::Return, Some(v), Some(i)) => {
+                memory.write(p.y, i, memory.value(p.y, i) + memory.value(v, o));
+            }
+            (Pooling::Sum, ..) => {
+                let sum: f64 = places.iter().map(|&i| memory.value(p.x, i)).sum();
+                memory.write(p.y, o, scale * sum);
+            }
+            (Pooling::Spread, ..) => {
+                for &i in &places {
+                    memory.write(p.y, i, memory.value(p.y, i) + scale * memory.value(p.x, o));
+                }
+            }
+            _ => unreachable!("operands were checked"),
+        }
+    });
+}
+
+/// The first of the places at which the largest element lies.
+fn largest<T: Real>(x: Loc, places: &[usize], memory: &Memory<'_, T>) -> Option<usize> {
+    places.iter().copied().reduce(|best, i| {
+        let (x, y) = (memory.value(x, best), memory.value(x, i));
+        if !x.is_nan() && (y > x || y.is_nan()) { i } else { best }
+    })
+}
+
+fn roi_pool<T: Real>(p: &RoiPool, memory: &mut Memory<'_, T>) {
+    if p.pooling.is_transposed() {
+        (0..p.images * p.height * p.width * p.channels).for_each(|i| memory.write(p.y, i, 0.0));
+    }
+    each(&[p.count, p.out[0], p.out[1], p.channels], |at, o| {
+        let corner = |k: usize, memory: &Memory<'_, T>| memory.value(p.boxes, at[0] * 5 + k);
+        let Some(image) = whole(corner(0, memory), p.images) else {
+            if !p.pooling.is_transposed() {
+                memory.write(p.y, o, f64::NAN);
+            }
+            return;
+        };
+        let rows = RoiPool::seen(corner(2, memory), corner(4, memory), p.scale, p.out[0], at[1], p.height);
+        let cols = RoiPool::seen(corner(1, memory), corner(3, memory), p.scale, p.out[1], at[2], p.width);
+        let place =
+            |i: usize, j: usize| ((image * p.height + rows.first + i) * p.width + cols.first + j) * p.channels + at[3];
+        let places: Vec<usize> = (0..rows.count).flat_map(|i| (0..cols.count).map(move |j| place(i, j))).collect();
+        let best = largest(p.x, &places, memory);
+        match (p.pooling, p.v) {
+            (Pooling::Return, Some(v)) => {
+                if let Some(i) = best {
+                    memory.write(p.y, i, memory.value(p.y, i) + memory.value(v, o));
+                }
+            }
+            (_, v) => memory.write(p.y, o, best.map_or(0.0, |i| memory.value(v.unwrap_or(p.x), i))),
+        }
+    });
+}
+
+fn sample<T: Real>(s: &Sample, memory: &mut Memory<'_, T>) {
+    if s.spread {
+        (0..s.images * s.height * s.width * s.channels).for_each(|i| memory.write(s.y, i, 0.0));
+    }
+    each(&[s.sets, s.points, s.channels], |at, o| {
+        let place = (at[0] * s.points + at[1]) * 2;
+        let rows = Sample::corners(memory.value(s.at, place), s.height, s.slope[0]);
+        let cols = Sample::corners(memory.value(s.at, place + 1), s.width, s.slope[1]);
+        let image = whole(memory.value(s.image, at[0]), s.images);
+        let (Some(image), Some(rows), Some(cols)) = (image, rows, cols) else {
+            if !s.spread {
+                memory.write(s.y, o, f64::NAN);
+            }
+            return;
+        };
+        let mut sum = 0.0;
+        for (row, a) in rows {
+            for (col, b) in cols {
+                let i = ((image * s.height + row) * s.width + col) * s.channels + at[2];
+                if a * b == 0.0 {
+                    continue;
+                }
+                if s.spread {
+                    memory.write(s.y, i, memory.value(s.y, i) + a * b * memory.value(s.x, o));
+                } else {
+                    sum += a * b * memory.value(s.x, i);
+                }
+            }
+        }
+        if !s.spread {
+            memory.write(s.y, o, sum);
+        }
+    });
 }
 
 fn argmax<T: Real>(a: &ArgMax, memory: &mut Memory<'_, T>) {

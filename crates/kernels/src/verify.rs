@@ -61,6 +61,9 @@ pub(crate) fn check<T: Real>(index: usize, instr: &Instr<T>, sizes: &Sizes) -> R
         Instr::ArgMax(_) => "arg-max",
         Instr::Gather(_) => "gather",
         Instr::ScatterAdd(_) => "scatter-add",
+        Instr::Pool(_) => "pooling",
+        Instr::RoiPool(_) => "pooling of boxes",
+        Instr::Sample(_) => "sample",
         Instr::StepScalars(_) => "step scalars",
         Instr::Guard { .. } => "guard",
         Instr::Call(_) => "call",
@@ -103,6 +106,20 @@ pub(crate) fn check<T: Real>(index: usize, instr: &Instr<T>, sizes: &Sizes) -> R
             let y = check.write("y", s.y, product(&[s.outer, s.mid, s.inner]))?;
             check.disjoint("y", &y, "x", &x)?;
             check.disjoint("y", &y, "index", &index)?;
+        }
+        Instr::Pool(pool) => check.pool(pool)?,
+        Instr::RoiPool(pool) => check.roi_pool(pool)?,
+        Instr::Sample(s) => {
+            let images = product(&[s.images, s.height, s.width, s.channels]);
+            let samples = product(&[s.sets, s.points, s.channels]);
+            let (from, to) = if s.spread { (samples, images) } else { (images, samples) };
+            let x = check.read("x", s.x, from)?;
+            let at = check.read("at", s.at, product(&[s.sets, s.points, 2]))?;
+            let image = check.read("image", s.image, Some(s.sets))?;
+            let y = check.write("y", s.y, to)?;
+            for (name, access) in [("x", x), ("at", at), ("image", image)] {
+                check.disjoint("y", &y, name, &access)?;
+            }
         }
         Instr::StepScalars(s) => check.step_scalars(s)?,
         Instr::Guard { loc, .. } => {
@@ -404,6 +421,72 @@ impl Checker<'_> {
             reach += stride * (size - 1);
         }
         Ok(())
+    }
+
+    fn pool(&mut self, p: &Pool) -> Result<(), CodeError> {
+        if !(1..=3).contains(&p.axes.len()) {
+            return Err(self.error("axes", "from 1 to 3", p.axes.len()));
+        }
+        for (k, axis) in p.axes.iter().enumerate() {
+            let what = format!("axis {k}");
+            if let PoolAxis::Slide(s) = axis {
+                if s.size == 0 || s.stride == 0 || s.dilation == 0 {
+                    let received = format!("{} {} {}", s.size, s.stride, s.dilation);
+                    return Err(self.error(what, "size, stride and dilation of at least 1", received));
+                }
+                let small = [s.input, s.output, s.size, s.stride, s.dilation, s.before].iter().all(|&n| n < 1 << 30);
+                if !small {
+                    return Err(self.error(what, "sizes below 2^30", format!("{s:?}")));
+                }
+            }
+            if axis.input() >= 1 << 30 || axis.output() >= 1 << 30 {
+                return Err(self.error(what, "sizes below 2^30", format!("{axis:?}")));
+            }
+            if let Some(o) = (0..axis.output()).find(|&o| axis.seen(o).count == 0) {
+                return Err(self.error(what, "windows that see at least one element", format!("none in window {o}")));
+            }
+        }
+        let count = |f: fn(&PoolAxis) -> usize| {
+            let sizes: Vec<usize> = [p.batch, p.channels].into_iter().chain(p.axes.iter().map(f)).collect();
+            product(&sizes)
+        };
+        let (inputs, outputs) = (count(PoolAxis::input), count(PoolAxis::output));
+        let (whole, reduced) = if p.pooling.is_transposed() { (outputs, inputs) } else { (inputs, outputs) };
+        let x = self.read("x", p.x, if p.pooling == Pooling::Return { inputs } else { whole })?;
+        let y = self.write("y", p.y, reduced)?;
+        self.disjoint("y", &y, "x", &x)?;
+        match (p.v, p.pooling.has_second()) {
+            (Some(v), true) => {
+                let v = self.read("v", v, whole)?;
+                self.disjoint("y", &y, "v", &v)
+            }
+            (None, false) => Ok(()),
+            (_, true) => Err(self.error("v", "a second operand", "none")),
+            (_, false) => Err(self.error("v", "no second operand", "one")),
+        }
+    }
+
+    fn roi_pool(&mut self, p: &RoiPool) -> Result<(), CodeError> {
+        if matches!(p.pooling, Pooling::Sum | Pooling::Spread) {
+            return Err(self.error("pooling", "the largest of a bin", format!("{:?}", p.pooling)));
+        }
+        let images = product(&[p.images, p.height, p.width, p.channels]);
+        let bins = product(&[p.count, p.out[0], p.out[1], p.channels]);
+        let x = self.read("x", p.x, images)?;
+        let boxes = self.read("boxes", p.boxes, product(&[p.count, 5]))?;
+        let (from, to) = if p.pooling.is_transposed() { (bins, images) } else { (images, bins) };
+        let y = self.write("y", p.y, to)?;
+        self.disjoint("y", &y, "x", &x)?;
+        self.disjoint("y", &y, "boxes", &boxes)?;
+        match (p.v, p.pooling.has_second()) {
+            (Some(v), true) => {
+                let v = self.read("v", v, from)?;
+                self.disjoint("y", &y, "v", &v)
+            }
+            (None, false) => Ok(()),
+            (_, true) => Err(self.error("v", "a second operand", "none")),
+            (_, false) => Err(self.error("v", "no second operand", "one")),
+        }
     }
 
     fn step_scalars(&mut self, s: &StepScalars) -> Result<(), CodeError> {

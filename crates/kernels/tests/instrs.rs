@@ -248,3 +248,126 @@ fn batches_are_split_over_steps() {
     assert_eq!(state, [12.0, 15.0, 18.0]);
     assert_eq!(sums, [0.5 + 3.0 + 9.0 + 18.0]);
 }
+
+#[test]
+fn poolings() {
+    let mut worlds = worlds();
+    // Ties, and some NaN.
+    for i in 0..50_000 {
+        let x = if i % 101 == 100 { f64::NAN } else { (i * 7919 % 13) as f64 };
+        worlds.0.state[i] = x as f32;
+        worlds.1.state[i] = x;
+    }
+    let mut rng = Rng::new(9, 0, 0);
+    let mut cut = 0;
+    for _ in 0..80 {
+        let rank = 1 + below(&mut rng, 3);
+        let axes: Vec<PoolAxis> = (0..rank).map(|_| pool_axis(&mut rng)).collect();
+        let (batch, channels) = (pick(&mut rng, &[1, 2, 3]), pick(&mut rng, &[1, 3, 8, 16, 17, 40, 70]));
+        let count = |f: fn(&PoolAxis) -> usize| batch * channels * axes.iter().map(f).product::<usize>();
+        let (inputs, outputs) = (count(PoolAxis::input), count(PoolAxis::output));
+        if inputs.max(outputs) > 50_000 {
+            continue;
+        }
+        cut += usize::from(inputs > 1 << 15);
+        for pooling in [Pooling::Max, Pooling::Pick, Pooling::Return, Pooling::Sum, Pooling::Spread] {
+            let loc = |space, offset| Loc { space, offset };
+            // Sums are of numbers without NaN.
+            let x = if pooling.has_second() || pooling == Pooling::Max {
+                loc(Space::State, 0)
+            } else {
+                loc(Space::Input(0), 5)
+            };
+            let v = pooling.has_second().then(|| loc(Space::Input(0), 9));
+            let (scale, average) = (pick(&mut rng, &[1.0, 0.25]), below(&mut rng, 2) == 0);
+            let y = loc(Space::Arena, 3);
+            let pool = Pool { pooling, batch, axes: axes.clone(), channels, scale, average, x, v, y };
+            check_all(&worlds, &Instr::Pool(pool.clone()), &Instr::Pool(pool));
+        }
+    }
+    assert!(cut > 0, "some are cut into parts");
+}
+
+fn pool_axis(rng: &mut Rng) -> PoolAxis {
+    loop {
+        let input = 1 + below(rng, 11);
+        if below(rng, 4) == 0 {
+            return PoolAxis::Bins { input, output: 1 + below(rng, 6) };
+        }
+        let (size, stride, dilation) = (1 + below(rng, 3), 1 + below(rng, 3), 1 + below(rng, 2));
+        let (before, after) = (below(rng, 3), below(rng, 2));
+        let Some(room) = (before + input + after).checked_sub((size - 1) * dilation + 1) else { continue };
+        let slide = Slide { input, output: room / stride + 1, size, stride, dilation, before };
+        if (0..slide.output).all(|o| slide.seen(o).count > 0) {
+            return PoolAxis::Slide(slide);
+        }
+    }
+}
+
+#[test]
+fn regions() {
+    let mut worlds = worlds();
+    for i in 0..20_000 {
+        let x = if i % 101 == 100 { f64::NAN } else { (i * 7919 % 13) as f64 };
+        worlds.0.state[i] = x as f32;
+        worlds.1.state[i] = x;
+    }
+    let (images, count) = (3, 40);
+    let mut rng = Rng::new(10, 0, 0);
+    for i in 0..count {
+        // Some boxes reach outside, some are empty, some name no image.
+        let mut number = || pick(&mut rng, &[-3.0, -0.5, 0.0, 1.0, 2.5, 4.0, 7.5, 9.0, 30.0]);
+        let image = if i % 9 == 8 { number() } else { (i % images) as f64 };
+        let image = if i == 5 { f64::NAN } else { image };
+        for (k, x) in [image, number(), number(), number(), number()].into_iter().enumerate() {
+            worlds.0.input[5 * i + k] = x as f32;
+            worlds.1.input[5 * i + k] = x;
+        }
+    }
+    for (height, width, out, channels) in
+        [(7, 9, [2, 2], 3), (5, 5, [3, 1], 16), (12, 4, [1, 4], 17), (6, 6, [7, 7], 5)]
+    {
+        for pooling in [Pooling::Max, Pooling::Pick, Pooling::Return] {
+            let loc = |space, offset| Loc { space, offset };
+            let x = loc(Space::State, 11);
+            let v = pooling.has_second().then(|| loc(Space::Input(0), 600));
+            let (boxes, y) = (loc(Space::Input(0), 0), loc(Space::Arena, 3));
+            let pool = RoiPool { pooling, images, height, width, channels, count, out, scale: 0.75, x, boxes, v, y };
+            check_all(&worlds, &Instr::RoiPool(pool.clone()), &Instr::RoiPool(pool));
+        }
+    }
+}
+
+#[test]
+fn samples() {
+    let mut worlds = worlds();
+    let mut rng = Rng::new(12, 0, 0);
+    let (images, sets, points) = (3, 5, 30);
+    for i in 0..2 * sets * points {
+        let at = match i % 40 {
+            7 => f64::NAN,
+            8 => f64::INFINITY,
+            9 => -1.0,
+            i if i % 5 == 0 => f64::from(i as u32 % 9),
+            _ => f64::from((10.0 * rng.uniform() - 2.0) as f32),
+        };
+        worlds.0.input[i] = at as f32;
+        worlds.1.input[i] = at;
+    }
+    for set in 0..sets {
+        let image = [0.0, 2.0, 2.0, 1.0, 3.0][set];
+        worlds.0.input[1000 + set] = image as f32;
+        worlds.1.input[1000 + set] = image;
+    }
+    let loc = |space, offset| Loc { space, offset };
+    let (at, image) = (loc(Space::Input(0), 0), loc(Space::Input(0), 1000));
+    for (height, width, channels) in [(7, 5, 3), (8, 8, 16), (1, 6, 19), (4, 1, 1)] {
+        for slope in [[false, false], [true, false], [false, true], [true, true]] {
+            for spread in [false, true] {
+                let (x, y) = (loc(Space::State, 3), loc(Space::Arena, 1));
+                let sample = Sample { spread, slope, images, height, width, channels, sets, points, at, image, x, y };
+                check_all(&worlds, &Instr::Sample(sample.clone()), &Instr::Sample(sample));
+            }
+        }
+    }
+}

@@ -212,3 +212,48 @@ fn others() {
         "instruction 0 (scalars), scalar 1: expected elements of Arena 0..5, received 1 from 5 on"
     );
 }
+
+#[test]
+fn poolings() {
+    let slide = Slide { input: 6, output: 3, size: 2, stride: 2, dilation: 1, before: 0 };
+    let pool = || Pool {
+        pooling: Pooling::Max,
+        batch: 2,
+        axes: vec![PoolAxis::Slide(slide)],
+        channels: 3,
+        scale: 1.0,
+        average: false,
+        x: at(Space::State, 0),
+        v: None,
+        y: at(Space::Arena, 0),
+    };
+    let refused = |change: fn(&mut Pool)| {
+        let mut pool = pool();
+        change(&mut pool);
+        message(Instr::Pool(pool))
+    };
+    assert_eq!(
+        refused(|p| p.x.offset = 65),
+        "instruction 1 (pooling), x: expected elements of State 0..100, received 36 from 65 on"
+    );
+    assert_eq!(
+        refused(|p| p.y = at(Space::State, 35)),
+        "instruction 1 (pooling), y: expected a place apart from x at State 0..36, received State 35..53"
+    );
+    assert_eq!(refused(|p| p.axes.clear()), "instruction 1 (pooling), axes: expected from 1 to 3, received 0");
+    assert_eq!(
+        refused(|p| p.pooling = Pooling::Pick),
+        "instruction 1 (pooling), v: expected a second operand, received none"
+    );
+    assert_eq!(
+        refused(|p| p.axes =
+            vec![PoolAxis::Slide(Slide { input: 6, output: 4, size: 2, stride: 3, dilation: 1, before: 0 })]),
+        "instruction 1 (pooling), axis 0: expected windows that see at least one element, received none in window 2"
+    );
+    assert!(
+        refused(|p| p.axes =
+            vec![PoolAxis::Slide(Slide { input: 6, output: 4, size: 2, stride: 0, dilation: 1, before: 0 })])
+        .contains("stride and dilation of at least 1")
+    );
+    assert!(refused(|p| p.axes = vec![PoolAxis::Bins { input: 6, output: usize::MAX }]).contains("below 2^30"));
+}

@@ -1,0 +1,281 @@
+//! Windows over the middle axes of `[batch, ..inputs, channels]`: their largest elements, their sums, and the transposes of both.
+//!
+//! Channels lie in the lanes. Nothing is stored between the passes: where a window's largest element lies is found again.
+
+use crate::context::{Context, Part, Place};
+use crate::instr::{Pool, PoolAxis, Pooling, Seen, Slide};
+use crate::simd::{Kernel, Simd, entry};
+use crate::{Isa, Real};
+use std::marker::PhantomData;
+
+/// Elements that a part is worth.
+const PART: usize = 16 * 1024;
+/// Channels that are walked together.
+const BLOCK: usize = 64;
+
+/// A pooling ready to run.
+pub struct PoolPlan<T> {
+    batch: usize,
+    channels: usize,
+    blocks: usize,
+    inputs: [usize; 3],
+    /// What each window sees, along each axis.
+    seen: [Vec<Seen>; 3],
+    /// Every input is seen by one window exactly.
+    tiles: bool,
+    scale: f64,
+    average: bool,
+    x: Place,
+    v: Place,
+    y: Place,
+    units_per_part: usize,
+    /// How many pieces that may run side by side.
+    pub parts: usize,
+    run: Part<PoolPlan<T>, T>,
+}
+
+impl<T: Real> PoolPlan<T> {
+    pub fn new(p: &Pool, isa: Isa) -> PoolPlan<T> {
+        let one = PoolAxis::Slide(Slide { input: 1, output: 1, size: 1, stride: 1, dilation: 1, before: 0 });
+        let axis = |k: usize| (k + p.axes.len()).checked_sub(3).map_or(one, |k| p.axes[k]);
+        let axes = [axis(0), axis(1), axis(2)];
+        let seen = axes.map(|axis| (0..axis.output()).map(|o| axis.seen(o)).collect::<Vec<_>>());
+        let inputs = axes.map(|axis| axis.input());
+        let tiles = seen.iter().zip(inputs).all(|(seen, n)| {
+            let mut times = vec![0u32; n];
+            seen.iter().for_each(|s| (0..s.count).for_each(|k| times[s.first + k * s.step] += 1));
+            times.iter().all(|&n| n == 1)
+        });
+        let blocks = p.channels.div_ceil(BLOCK);
+        let units = p.batch * blocks;
+        let total = p.batch * p.channels * inputs.iter().product::<usize>();
+        let parts = if units == 0 { 0 } else { (total / PART).clamp(1, 16).min(units) };
+        let units_per_part = units.div_ceil(parts.max(1));
+        PoolPlan {
+            batch: p.batch,
+            channels: p.channels,
+            blocks,
+            inputs,
+            seen,
+            tiles,
+            scale: p.scale,
+            average: p.average,
+            x: p.x.into(),
+            v: p.v.unwrap_or(p.x).into(),
+            y: p.y.into(),
+            units_per_part,
+            parts: if parts == 0 { 0 } else { units.div_ceil(units_per_part) },
+            run: match p.pooling {
+                Pooling::Max => entry::<T, Windows<T, { MAX }>>(isa),
+                Pooling::Pick => entry::<T, Windows<T, { PICK }>>(isa),
+                Pooling::Return => entry::<T, Windows<T, { RETURN }>>(isa),
+                Pooling::Sum => entry::<T, Windows<T, { SUM }>>(isa),
+                Pooling::Spread => entry::<T, Windows<T, { SPREAD }>>(isa),
+            },
+        }
+    }
+
+    /// Runs one part.
+    ///
+    /// # Safety
+    /// The instruction was checked against the memory of the context.
+    #[inline]
+    pub unsafe fn run(&self, context: &Context<T>, part: usize) {
+        // SAFETY: the caller's.
+        unsafe { (self.run)(self, context, part) }
+    }
+}
+
+const MAX: u8 = 0;
+const PICK: u8 = 1;
+const RETURN: u8 = 2;
+const SUM: u8 = 3;
+const SPREAD: u8 = 4;
+
+struct Windows<T, const POOLING: u8>(PhantomData<T>);
+
+impl<T: Real, const POOLING: u8> Kernel<T> for Windows<T, POOLING> {
+    type A = PoolPlan<T>;
+    type B = Context<T>;
+
+    #[inline(always)]
+    unsafe fn run<S: Simd<T = T>>(plan: *const PoolPlan<T>, context: *const Context<T>, part: usize) {
+        // SAFETY: the caller's; what the windows see lies inside the axes.
+        unsafe {
+            let (plan, context) = (&*plan, &*context);
+            let [n0, n1, n2] = plan.inputs;
+            let c = plan.channels;
+            let inputs = n0 * n1 * n2 * c;
+            let outputs = plan.seen.iter().map(Vec::len).product::<usize>() * c;
+            let first = part * plan.units_per_part;
+            let transposed = POOLING == RETURN || POOLING == SPREAD;
+            for unit in first..(first + plan.units_per_part).min(plan.batch * plan.blocks) {
+                let (b, from) = (unit / plan.blocks, unit % plan.blocks * BLOCK);
+                let to = (from + BLOCK).min(c);
+                let whole = context.at(plan.y).add(b * if transposed { inputs } else { outputs });
+                if transposed && !plan.tiles {
+                    (0..n0 * n1 * n2).for_each(|i| whole.add(i * c + from).write_bytes(0, to - from));
+                }
+                // Where the windows lie, and their own elements.
+                let x = context.at(plan.x).add(b * if POOLING == SPREAD { outputs } else { inputs }).cast_const();
+                let v = context.at(plan.v).add(b * if POOLING == PICK { inputs } else { outputs }).cast_const();
+                let mut o = 0;
+                for s0 in &plan.seen[0] {
+                    for s1 in &plan.seen[1] {
+                        for s2 in &plan.seen[2] {
+                            let window = Window {
+                                base: ((s0.first * n1 + s1.first) * n2 + s2.first) * c,
+                                counts: [s0.count, s1.count, s2.count],
+                                steps: [s0.step * n1 * n2 * c, s1.step * n2 * c, s2.step * c],
+                            };
+                            let mut j = from;
+                            while j < to {
+                                let n = (to - j).min(S::LANES);
+                                if n == S::LANES {
+                                    plan.cell::<S, POOLING, true>(&window, j, o, n, x, v, whole);
+                                } else {
+                                    plan.cell::<S, POOLING, false>(&window, j, o, n, x, v, whole);
+                                }
+                                j += S::LANES;
+                            }
+                            o += c;
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl<T: Real> PoolPlan<T> {
+    /// One window of `n` channels from `j` on; `o` is where its result lies.
+    #[inline(always)]
+    #[allow(clippy::too_many_arguments)] // the inside of a loop
+    unsafe fn cell<S: Simd<T = T>, const POOLING: u8, const FULL: bool>(
+        &self,
+        window: &Window,
+        j: usize,
+        o: usize,
+        n: usize,
+        x: *const T,
+        v: *const T,
+        y: *mut T,
+    ) {
+        // SAFETY: the caller's.
+        unsafe {
+            match POOLING {
+                MAX => {
+                    let mut best = load::<S, FULL>(x.add(window.base + j), n);
+                    window.each(|i| best = S::max(best, load::<S, FULL>(x.add(i + j), n)));
+                    store::<S, FULL>(y.add(o + j), best, n);
+                }
+                PICK => {
+                    let mut best = load::<S, FULL>(x.add(window.base + j), n);
+                    let mut picked = load::<S, FULL>(v.add(window.base + j), n);
+                    window.each(|i| {
+                        let (x, v) = (load::<S, FULL>(x.add(i + j), n), load::<S, FULL>(v.add(i + j), n));
+                        (best, picked) = better::<S>(best, x, picked, v);
+                    });
+                    store::<S, FULL>(y.add(o + j), picked, n);
+                }
+                RETURN => {
+                    let dy = load::<S, FULL>(v.add(o + j), n);
+                    window.put_back::<S, FULL>(x.add(j), dy, y.add(j), n, self.tiles);
+                }
+                SUM => {
+                    let mut sum = S::zero();
+                    window.each(|i| sum = S::add(sum, load::<S, FULL>(x.add(i + j), n)));
+                    store::<S, FULL>(y.add(o + j), S::mul(sum, S::number(self.factor(window))), n);
+                }
+                _ => {
+                    let dy = S::mul(load::<S, FULL>(x.add(o + j), n), S::number(self.factor(window)));
+                    window.each(|i| {
+                        let y = y.add(i + j);
+                        let old = if self.tiles { S::zero() } else { load::<S, FULL>(y, n) };
+                        store::<S, FULL>(y, S::add(old, dy), n);
+                    });
+                }
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn factor(&self, window: &Window) -> f64 {
+        if self.average { self.scale / window.counts.iter().product::<usize>() as f64 } else { self.scale }
+    }
+}
+
+/// The places that a window sees: `base + Σ kᵢ·steps[i]` for `kᵢ < counts[i]`.
+pub(crate) struct Window {
+    pub base: usize,
+    pub counts: [usize; 3],
+    pub steps: [usize; 3],
+}
+
+impl Window {
+    #[inline(always)]
+    pub fn each(&self, mut f: impl FnMut(usize)) {
+        for k0 in 0..self.counts[0] {
+            for k1 in 0..self.counts[1] {
+                let row = self.base + k0 * self.steps[0] + k1 * self.steps[1];
+                for k2 in 0..self.counts[2] {
+                    f(row + k2 * self.steps[2]);
+                }
+            }
+        }
+    }
+
+    /// Adds `dy` to `y` where `x` is largest in the window; with `tiles`, writes it there and 0 everywhere else.
+    ///
+    /// # Safety
+    /// The window lies inside both.
+    #[inline(always)]
+    pub unsafe fn put_back<S: Simd, const FULL: bool>(
+        &self,
+        x: *const S::T,
+        dy: S::V,
+        y: *mut S::T,
+        n: usize,
+        tiles: bool,
+    ) {
+        // SAFETY: the caller's.
+        unsafe {
+            let one = S::number(1.0);
+            let mut best = load::<S, FULL>(x.add(self.base), n);
+            let (mut place, mut count) = (S::zero(), S::zero());
+            self.each(|i| {
+                (best, place) = better::<S>(best, load::<S, FULL>(x.add(i), n), place, count);
+                count = S::add(count, one);
+            });
+            count = S::zero();
+            self.each(|i| {
+                let own = S::select(S::eq(count, place), dy, S::zero());
+                let old = if tiles { S::zero() } else { load::<S, FULL>(y.add(i), n) };
+                store::<S, FULL>(y.add(i), S::add(old, own), n);
+                count = S::add(count, one);
+            });
+        }
+    }
+}
+
+/// The larger of two, the first one if they are equal and a NaN before all else, with what belongs to it.
+#[inline(always)]
+pub(crate) unsafe fn better<S: Simd>(best: S::V, x: S::V, own: S::V, other: S::V) -> (S::V, S::V) {
+    // SAFETY: the caller's.
+    unsafe {
+        let choose = |a, b| S::select(S::le(x, best), a, S::select(S::eq(best, best), b, a));
+        (choose(best, x), choose(own, other))
+    }
+}
+
+#[inline(always)]
+pub(crate) unsafe fn load<S: Simd, const FULL: bool>(x: *const S::T, n: usize) -> S::V {
+    // SAFETY: the caller's: `n` lanes may be read, and that is all of them if `FULL`.
+    unsafe { if FULL { S::load(x) } else { S::load_some(x, S::first(n)) } }
+}
+
+#[inline(always)]
+pub(crate) unsafe fn store<S: Simd, const FULL: bool>(y: *mut S::T, v: S::V, n: usize) {
+    // SAFETY: the caller's: `n` lanes may be written, and that is all of them if `FULL`.
+    unsafe { if FULL { S::store(y, v) } else { S::store_some(y, v, S::first(n)) } }
+}
