@@ -23,6 +23,7 @@ mod passes;
 mod plan;
 mod program;
 mod shared;
+mod space;
 mod state;
 mod window;
 
@@ -38,4 +39,4 @@ pub use ops::Op;
 pub use passes::fold::fold;
 pub use program::{Engine, Halt, Memory, Mode, Request, RunError};
 pub use state::State;
-pub use window::Window;
+pub use window::{PoolAxis, Window};

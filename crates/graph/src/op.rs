@@ -1,7 +1,7 @@
 //! What an op is: shape rule, gradient, kernel and gradient-check cases, all in one file per op.
 
 use crate::{GraphError, Node, Op};
-use gradus_kernels::instr::{Fold, HostKernel, Side, Slide};
+use gradus_kernels::instr::{Fold, HostKernel, Pooling, Side, Slide};
 use gradus_kernels::{Expr, Term};
 use gradus_tensor::Shape;
 use std::fmt::Debug;
@@ -118,6 +118,33 @@ pub enum Kernel {
     ScatterAdd {
         /// Which axis.
         axis: usize,
+    },
+    /// Windows over the axes between the first and the last of input 0, with input 1 where the pooling has a second operand.
+    Pool {
+        /// What becomes of a window.
+        pooling: Pooling,
+        /// The windows.
+        axes: Vec<gradus_kernels::instr::PoolAxis>,
+        /// Sums are multiplied by this.
+        scale: f64,
+        /// Sums are divided by the number of elements that their window sees.
+        average: bool,
+    },
+    /// Bins of the boxes of input 1 in the images of input 0, with input 2 where the pooling has a second operand.
+    RoiPool {
+        /// What becomes of a bin.
+        pooling: Pooling,
+        /// Bins along height and width.
+        out: [usize; 2],
+        /// From the coordinates of boxes to those of images.
+        scale: f64,
+    },
+    /// Input 0 at the real places of input 1 in the images that input 2 names.
+    Sample {
+        /// Shares out input 0 among these places instead.
+        spread: bool,
+        /// The slope along an axis instead of the value.
+        slope: [bool; 2],
     },
     /// A user's function on slices.
     Host(Arc<dyn HostOp>),

@@ -1,7 +1,8 @@
 //! Windows that slide along axes: what convolutions and poolings have in common.
 
 use crate::ShapeError;
-use gradus_kernels::instr::Slide;
+use gradus_kernels::instr::{self, Slide};
+use gradus_tensor::{Dim, Shape};
 
 /// A window along one axis: output `o` sees the inputs `o·stride + k·dilation - before` for `k < size`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -85,6 +86,80 @@ impl Window {
     }
 }
 
+/// What is pooled along one axis.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum PoolAxis {
+    /// A window that slides.
+    Window(Window),
+    /// So many bins that share out the axis: bin `o` of `n` sees the inputs from `⌊o·input/n⌋` up to `⌈(o + 1)·input/n⌉`.
+    Bins(usize),
+}
+
+impl PoolAxis {
+    /// The number of outputs.
+    ///
+    /// # Errors
+    /// As [`Window::outputs`]; if a window sees nothing but padding; if there are no bins.
+    pub fn outputs(&self, input: usize) -> Result<usize, ShapeError> {
+        match self {
+            PoolAxis::Bins(bins) if input > 0 && *bins > 0 => Ok(*bins),
+            PoolAxis::Bins(bins) => {
+                let received = format!("{bins} bins over {input}");
+                Err(ShapeError::new("at least one bin and one input", received, "ask for at least one output"))
+            }
+            PoolAxis::Window(window) => {
+                let outputs = window.outputs(input)?;
+                let slide = window.slide(input, outputs);
+                if (0..outputs).all(|o| slide.seen(o).count > 0) {
+                    return Ok(outputs);
+                }
+                let received = format!("{input} with padding {} + {}", window.before, window.after);
+                let help = "use less padding: less than the window's size on either side";
+                Err(ShapeError::new("windows that each see at least one input", received, help))
+            }
+        }
+    }
+
+    /// The kernel's view of it.
+    pub(crate) fn over(&self, input: usize, output: usize) -> instr::PoolAxis {
+        match self {
+            PoolAxis::Window(window) => instr::PoolAxis::Slide(window.slide(input, output)),
+            PoolAxis::Bins(_) => instr::PoolAxis::Bins { input, output },
+        }
+    }
+
+    /// The kernel's view of axes over `[B, ..inputs, C]` with `[B, ..outputs, C]`.
+    pub(crate) fn all_over(axes: &[PoolAxis], inputs: &[usize], outputs: &[usize]) -> Vec<instr::PoolAxis> {
+        axes.iter().zip(&inputs[1..]).zip(&outputs[1..]).map(|((axis, &i), &o)| axis.over(i, o)).collect()
+    }
+
+    /// `[B, ..inputs, C] -> [B, ..outputs, C]`
+    pub(crate) fn pooled(axes: &[PoolAxis], x: &Shape) -> Result<Shape, ShapeError> {
+        let mut dims = x.dims().to_vec();
+        if dims.len() != axes.len() + 2 || !(1..=3).contains(&axes.len()) {
+            let expected = format!("a batch, {} spatial axes (up to 3) and channels", axes.len());
+            return Err(ShapeError::new(
+                expected,
+                x.to_string(),
+                "give one window for each axis between the first and the last",
+            ));
+        }
+        for (dim, axis) in dims[1..].iter_mut().zip(axes) {
+            let Dim::Fixed(input) = *dim else {
+                return Err(ShapeError::new("spatial axes of fixed size", x.to_string(), "put the batch first"));
+            };
+            *dim = Dim::Fixed(axis.outputs(input)?);
+        }
+        Ok(Shape::new(dims))
+    }
+}
+
+impl From<Window> for PoolAxis {
+    fn from(window: Window) -> PoolAxis {
+        PoolAxis::Window(window)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -102,6 +177,17 @@ mod tests {
                 assert!(if lower { same.before >= same.after } else { same.before <= same.after });
             }
         }
+    }
+
+    #[test]
+    fn windows_of_padding_alone_are_refused() {
+        assert_eq!(PoolAxis::from(Window::new(3).pad(2, 2)).outputs(1), Ok(3));
+        let error = PoolAxis::from(Window::new(2).pad(2, 0)).outputs(4).unwrap_err();
+        assert!(error.expected.contains("at least one input"), "{error:?}");
+        let gaps = Window::new(2).dilation(5).pad(3, 3);
+        assert!(gaps.outputs(1).is_ok() && PoolAxis::from(gaps).outputs(1).is_err());
+        assert!(PoolAxis::Bins(0).outputs(4).is_err());
+        assert_eq!(PoolAxis::Bins(7).outputs(4), Ok(7));
     }
 
     #[test]

@@ -103,10 +103,13 @@ ops! {
     abs::Abs, add::Add, argmax::ArgMax, clamp::Clamp, compare::Compare, concat::Concat, conv::Conv, conv_input::ConvInput,
     conv_weight::ConvWeight, cos::Cos, count::Count, div::Div, elu::Elu,
     erf::Erf, exp::Exp, expand::Expand, expm1::Expm1, fill::Fill, floor::Floor, gather::Gather, iota::Iota,
-    leaky_relu::LeakyRelu, log::Log, log1p::Log1p, log_softmax::LogSoftmax, matmul::MatMul, max::Max, maximum::Maximum,
+    leaky_relu::LeakyRelu, log::Log, log1p::Log1p, log_softmax::LogSoftmax, matmul::MatMul, max::Max, max_pool::MaxPool,
+    max_pool_pick::MaxPoolPick, max_pool_return::MaxPoolReturn, maximum::Maximum,
     minimum::Minimum, mul::Mul, neg::Neg, pad::Pad, permute::Permute, pow::Pow, random::Random, recip::Recip, reduce::Reduce,
-    relu::Relu, reshape::Reshape, rsqrt::Rsqrt, scatter_add::ScatterAdd, select::Select, sigmoid::Sigmoid, sign::Sign, sin::Sin,
+    relu::Relu, reshape::Reshape, roi_pool::RoiPool, roi_pool_pick::RoiPoolPick, roi_pool_return::RoiPoolReturn, rsqrt::Rsqrt,
+    sample::Sample, sample_spread::SampleSpread, scatter_add::ScatterAdd, select::Select, sigmoid::Sigmoid, sign::Sign, sin::Sin,
     slice::Slice, softmax::Softmax, softplus::Softplus, sqrt::Sqrt, square::Square, stop_gradient::StopGradient, sub::Sub,
+    sum_pool::SumPool, sum_pool_spread::SumPoolSpread,
     switch::Switch, tanh::Tanh,
 }
 

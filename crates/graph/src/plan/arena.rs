@@ -29,6 +29,9 @@ pub(crate) fn locs<T>(instr: &mut Instr<T>) -> Vec<&mut Loc> {
         Instr::ArgMax(a) => vec![&mut a.x, &mut a.y],
         Instr::Gather(g) => vec![&mut g.x, &mut g.index, &mut g.y],
         Instr::ScatterAdd(s) => vec![&mut s.x, &mut s.index, &mut s.y],
+        Instr::Pool(p) => [&mut p.x].into_iter().chain(&mut p.v).chain([&mut p.y]).collect(),
+        Instr::RoiPool(p) => [&mut p.x, &mut p.boxes].into_iter().chain(&mut p.v).chain([&mut p.y]).collect(),
+        Instr::Sample(s) => vec![&mut s.x, &mut s.at, &mut s.image, &mut s.y],
         Instr::StepScalars(s) => s.stores.iter_mut().map(|s| &mut s.1).collect(),
         Instr::Call(call) => call.inputs.iter_mut().map(|i| &mut i.0).chain([&mut call.output.0]).collect(),
     }

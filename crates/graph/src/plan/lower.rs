@@ -7,7 +7,8 @@ use crate::passes::group::Work;
 use crate::{Kernel, Op};
 use gradus_kernels::Real;
 use gradus_kernels::instr::{
-    ArgMax, Call, Conv, Factor, Gather, Instr, Loc, Map, MatMul, ScatterAdd, Side, Softmax, StepScalars,
+    ArgMax, Call, Conv, Factor, Gather, Instr, Loc, Map, MatMul, Pool, RoiPool, Sample, ScatterAdd, Side, Softmax,
+    StepScalars,
 };
 
 impl<T: Real> Planner<'_, T> {
@@ -167,6 +168,34 @@ impl<T: Real> Planner<'_, T> {
                 let scatter =
                     ScatterAdd { outer, mid, inner, count: index.len(), x: x.loc, index: index.loc, y: y.loc };
                 self.emit(Instr::ScatterAdd(scatter), label);
+            }
+            Some(Kernel::Pool { pooling, axes, scale, average }) => {
+                let x = self.contiguous_input(node.inputs[0]);
+                let v = node.inputs.get(1).map(|&v| self.contiguous_input(v).loc);
+                let (batch, channels) = (sizes[0], sizes[sizes.len() - 1]);
+                let pool = Pool { pooling, batch, axes, channels, scale, average, x: x.loc, v, y: y.loc };
+                self.emit(Instr::Pool(pool), label);
+            }
+            Some(Kernel::RoiPool { pooling, out, scale }) => {
+                let x = self.contiguous_input(node.inputs[0]);
+                let boxes = self.contiguous_input(node.inputs[1]);
+                let v = node.inputs.get(2).map(|&v| self.contiguous_input(v).loc);
+                let [images, height, width, channels] = x.sizes[..] else { unreachable!("checked by the shape rule") };
+                let (count, x, boxes) = (boxes.sizes[0], x.loc, boxes.loc);
+                let pool =
+                    RoiPool { pooling, images, height, width, channels, count, out, scale, x, boxes, v, y: y.loc };
+                self.emit(Instr::RoiPool(pool), label);
+            }
+            Some(Kernel::Sample { spread, slope }) => {
+                let x = self.contiguous_input(node.inputs[0]);
+                let at = self.contiguous_input(node.inputs[1]);
+                let image = self.contiguous_input(node.inputs[2]).loc;
+                let space = if spread { &sizes } else { &x.sizes };
+                let [images, height, width, channels] = space[..] else { unreachable!("checked by the shape rule") };
+                let (sets, points) = (at.sizes[0], at.sizes[1]);
+                let (x, at, y) = (x.loc, at.loc, y.loc);
+                let sample = Sample { spread, slope, images, height, width, channels, sets, points, at, image, x, y };
+                self.emit(Instr::Sample(sample), label);
             }
             Some(Kernel::Host(op)) => {
                 let x: Vec<Value> = node.inputs.iter().map(|&x| self.contiguous_input(x)).collect();

@@ -1,6 +1,6 @@
 //! How much memory an instruction touches.
 
-use gradus_kernels::instr::{Instr, Operand, Slide, Store};
+use gradus_kernels::instr::{Instr, Operand, PoolAxis, Slide, Store};
 
 /// The elements that an instruction reads and writes, each counted once: what is broadcast is read once.
 pub(crate) fn traffic<T>(instr: &Instr<T>) -> usize {
@@ -23,6 +23,20 @@ pub(crate) fn traffic<T>(instr: &Instr<T>) -> usize {
         Instr::ArgMax(a) => a.outer * (a.mid + 1) * a.inner,
         Instr::Gather(g) => g.count * (1 + 2 * g.outer * g.inner),
         Instr::ScatterAdd(s) => s.count * (1 + s.outer * s.inner) + s.outer * s.mid * s.inner,
+        Instr::Pool(p) => {
+            let count = |f: fn(&PoolAxis) -> usize| p.batch * p.channels * p.axes.iter().map(f).product::<usize>();
+            let (inputs, outputs) = (count(PoolAxis::input), count(PoolAxis::output));
+            inputs + outputs + if p.pooling.has_second() { inputs } else { 0 }
+        }
+        Instr::RoiPool(p) => {
+            let images = p.images * p.height * p.width * p.channels;
+            images * if p.pooling.has_second() { 2 } else { 1 } + p.count * (5 + p.out[0] * p.out[1] * p.channels)
+        }
+        Instr::Sample(s) => {
+            let samples = s.sets * s.points;
+            let images = s.images * s.height * s.width * s.channels;
+            samples * (2 + s.channels) + s.sets + images
+        }
         Instr::StepScalars(s) => s.stores.len(),
         Instr::Guard { .. } => 1,
         Instr::Call(call) => call.inputs.iter().map(|i| i.1).sum::<usize>() + call.output.1,

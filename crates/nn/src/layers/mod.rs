@@ -7,14 +7,15 @@
 
 mod axes;
 mod held;
+mod pooled;
 mod sequential;
-#[allow(dead_code)]
 mod spatial;
 mod window;
 
 pub use dropout::Per;
 pub use held::Held;
 pub use parallel::Merge;
+pub use pooled::Over;
 pub use sequential::Sequential;
 pub use upsample::UpsampleMode;
 pub use window::{Padding, PaddingRule, PerAxis};
@@ -130,6 +131,7 @@ table! {
         group_norm::GroupNorm, instance_norm::InstanceNorm, activity_penalty::ActivityPenalty,
         residual::Residual, parallel::Parallel, concat::Concat, repeat::Repeat, shared::Shared, reshape::Reshape,
         permute::Permute, zero_pad::ZeroPad, upsample::Upsample,
+        max_pool::MaxPool, avg_pool::AvgPool, lp_pool::LpPool, global_pool::GlobalPool, adaptive_pool::AdaptivePool,
     }
 }
 

@@ -1,0 +1,85 @@
+//! The largest of each window over space. Yamaguchi et al. 1990; Ranzato et al. 2007.
+
+use super::pooled::{at_least_one, over_windows};
+use super::{Layer, Padding, PerAxis};
+use crate::table::Config;
+use gradus_graph::{Node, ShapeError};
+use serde::{Deserialize, Serialize};
+
+/// Max pooling, `x: [B, C, H, W] -> [B, C, H', W']`, also sequences `[B, T, C]` and volumes `[B, C, D, H, W]`: the largest element of each
+/// window, channel by channel.
+///
+/// `H' = ⌊(H + padding - reach)/stride⌋ + 1`, where a window reaches `(size - 1)·dilation + 1`. Padding never wins. Of equal elements the
+/// first, in order of the axes, takes the gradient, as in PyTorch; windows may overlap. A NaN wins.
+///
+/// ```
+/// use gradus_graph::Graph;
+/// use gradus_nn::{LayerExt, layers::MaxPool};
+/// let y = Graph::new().input("image", [8, 28, 28]).layer(MaxPool::new(2));
+/// assert_eq!(y.shape().to_string(), "[B, 8, 14, 14]");
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MaxPool {
+    /// The size of a window: one number, or one for each spatial axis.
+    pub size: PerAxis,
+    /// From one window to the next; `size` where none is named, so that windows lie side by side.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stride: Option<PerAxis>,
+    /// From one element of a window to the next; 1 leaves no gaps.
+    pub dilation: PerAxis,
+    /// What lies around the input: `"valid"` (nothing), `"same"` (so much that stride 1 keeps the size), `"same_lower"`, or numbers.
+    pub padding: Padding,
+}
+
+impl Default for MaxPool {
+    /// Windows of 2 side by side.
+    fn default() -> MaxPool {
+        MaxPool { size: 2.into(), stride: None, dilation: 1.into(), padding: Padding::VALID }
+    }
+}
+
+impl MaxPool {
+    /// Windows of this size side by side.
+    pub fn new(size: impl Into<PerAxis>) -> MaxPool {
+        MaxPool { size: size.into(), ..MaxPool::default() }
+    }
+
+    /// Moves by so much from window to window.
+    pub fn stride(self, stride: impl Into<PerAxis>) -> MaxPool {
+        MaxPool { stride: Some(stride.into()), ..self }
+    }
+
+    /// With padding.
+    pub fn padding(self, padding: Padding) -> MaxPool {
+        MaxPool { padding, ..self }
+    }
+
+    /// With gaps.
+    pub fn dilation(self, dilation: impl Into<PerAxis>) -> MaxPool {
+        MaxPool { dilation: dilation.into(), ..self }
+    }
+}
+
+impl Config for MaxPool {
+    fn examples() -> Vec<MaxPool> {
+        vec![
+            MaxPool::new(2),
+            MaxPool::new(3).stride(2).padding(Padding::SAME),
+            MaxPool::new([2]).stride([1]).dilation([2]).padding(Padding::Pairs(vec![[0, 1]])),
+        ]
+    }
+}
+
+impl Layer for MaxPool {
+    fn build(&self, x: &Node) -> Node {
+        let MaxPool { size, stride, dilation, padding } = self;
+        over_windows(x, "max_pool", size, stride.as_ref(), dilation, padding, |x, axes| x.max_pool(axes))
+    }
+
+    fn check(&self) -> Result<(), ShapeError> {
+        at_least_one("size", &self.size)?;
+        at_least_one("dilation", &self.dilation)?;
+        self.stride.as_ref().map_or(Ok(()), |stride| at_least_one("stride", stride))
+    }
+}
