@@ -1,6 +1,7 @@
 //! The tables of settings in the manual, made from the structs that recipes use.
 //!
-//! A page of `docs/` asks for the table of a family between `<!-- options: FAMILY -->` and `<!-- /options -->`.
+//! A page of `docs/` asks for the table of a family between `<!-- options: FAMILY -->` and `<!-- /options -->`, or for some of its members
+//! with `<!-- options: FAMILY KEY KEY -->`.
 
 use gradus_nn::explain::{Explanation, FAMILIES, Family, explain};
 use gradus_train::AnyStop;
@@ -45,10 +46,16 @@ fn filled(text: &str) -> Result<String, String> {
         let head_end = open.find("-->").ok_or("a marker is not closed")? + 3;
         let name = open["<!-- options: ".len()..head_end - 3].trim();
         let end = open.find(END).ok_or_else(|| format!("`{name}` has no `{END}`"))?;
+        let mut words = name.split_whitespace();
+        let name = words.next().unwrap_or_default();
+        let keys: Vec<&str> = words.collect();
         let family =
             families().find(|family| family.0 == name).ok_or_else(|| format!("there is no family `{name}`"))?;
+        if let Some(unknown) = keys.iter().find(|key| !family.1.iter().any(|page| page.key == **key)) {
+            return Err(format!("`{name}` has no member `{unknown}`"));
+        }
         fresh.push_str(&rest[..start + head_end]);
-        fresh.push_str(&format!("\n\n{}\n", table(family)));
+        fresh.push_str(&format!("\n\n{}\n", table(family, &keys)));
         rest = &open[end..];
         fresh.push_str(END);
         rest = &rest[END.len()..];
@@ -61,10 +68,12 @@ fn families() -> impl Iterator<Item = Family> {
     FAMILIES.iter().copied().chain([("stops", AnyStop::PAGES)])
 }
 
-/// A family as a table: one line for each member, one for each of its settings.
-fn table((_, pages): Family) -> String {
+/// A family, or what is named of it, as a table: one line for each member, one for each of its settings.
+fn table((_, pages): Family, keys: &[&str]) -> String {
     let mut text = String::from("| key | setting | default | meaning |\n|---|---|---|---|\n");
-    for Explanation { key, text: meaning, settings } in pages.iter().map(explain) {
+    for Explanation { key, text: meaning, settings } in
+        pages.iter().filter(|page| keys.is_empty() || keys.contains(&page.key)).map(explain)
+    {
         let first = meaning.lines().next().unwrap_or_default();
         text.push_str(&format!("| `{key}` | | | {} |\n", cell(first)));
         for setting in settings {

@@ -214,6 +214,21 @@ impl Bench {
             }));
             println!("transpose {m}×{n}: {ns:.1} ns, {:.2} elements/ns", (m * n) as f64 / ns);
         }
+        let window = |input, size, stride| {
+            let (output, dilation, before) = ((input - size) / stride + 1, 1, 0);
+            PoolAxis::Slide(Slide { input, output, size, stride, dilation, before })
+        };
+        for (side, channels, size, stride) in [(28, 8, 2, 2), (28, 1, 2, 2), (14, 64, 2, 2), (28, 8, 3, 1)] {
+            let axes = vec![window(side, size, stride); 2];
+            let (batch, inputs) = (64, 64 * side * side * channels);
+            for pooling in [Pooling::Max, Pooling::Return, Pooling::Sum, Pooling::Spread] {
+                let (x, v) = (at(Space::State, 0), pooling.has_second().then(|| at(Space::State, inputs)));
+                let (axes, scale, average, y) = (axes.clone(), 1.0, true, at(Space::Arena, 0));
+                let ns = self.time(Instr::Pool(Pool { pooling, batch, axes, channels, scale, average, x, v, y }));
+                let name = format!("{pooling:?} of {size}×{size}/{stride} over 64×{side}×{side}×{channels}");
+                println!("{name}: {:.1} µs, {:.2} inputs/ns", ns * 1e-3, inputs as f64 / ns);
+            }
+        }
         for (rows, cols) in [(16, 14), (64, 784)] {
             let (x, index, y) = (at(Space::State, 64), at(Space::Arena, 0), at(Space::Arena, 1000));
             let ns = self.time(Instr::Gather(Gather { outer: 1, mid: 1000, inner: cols, count: rows, x, index, y }));

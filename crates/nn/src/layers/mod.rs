@@ -9,7 +9,7 @@ mod axes;
 mod held;
 mod pooled;
 mod sequential;
-mod spatial;
+pub(crate) mod spatial;
 mod window;
 
 pub use dropout::Per;
@@ -132,6 +132,7 @@ table! {
         residual::Residual, parallel::Parallel, concat::Concat, repeat::Repeat, shared::Shared, reshape::Reshape,
         permute::Permute, zero_pad::ZeroPad, upsample::Upsample,
         max_pool::MaxPool, avg_pool::AvgPool, lp_pool::LpPool, global_pool::GlobalPool, adaptive_pool::AdaptivePool,
+        deform_conv::DeformConv,
     }
 }
 
