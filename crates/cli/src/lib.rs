@@ -7,6 +7,7 @@
 //! | [`checks`] | what `gradus check` finds out |
 //! | [`compare`] | recipes side by side |
 //! | [`materials`] | the data of a recipe, ready for training |
+//! | [`layers`] | all layers of a recipe, those that others hold too, and how far each sees |
 //! | [`network`] | from a recipe's layers to a model, and its layer table |
 //! | [`session`] | a recipe's trainer, model files, judgements |
 //! | [`run_folder`] | the folder of a run and its lock |
@@ -20,6 +21,7 @@ pub mod commands;
 pub mod compare;
 pub mod console;
 pub mod failure;
+pub mod layers;
 pub mod materials;
 pub mod network;
 pub mod progress;

@@ -1,12 +1,13 @@
 //! From a recipe's layers to a model, and what a table of its layers says.
 
 use crate::failure::Result;
+use crate::layers::{self, Field, Place};
 use crate::recipe::{Document, Recipe, RecipeError};
 use crate::report::data::LayerRow;
 use gradus_graph::{Entry, Graph, GraphError, Model, NodeId, Op, ShapeError};
 use gradus_nn::{AnyLayer, Layer as _, LayerExt};
+use gradus_tensor::Shape;
 use gradus_train::inspect::Watched;
-use std::collections::HashMap;
 
 /// The name of a network's output.
 pub const OUTPUT: &str = "y";
@@ -27,40 +28,40 @@ pub fn build_watched(recipe: &Recipe, document: &Document, features: &[usize]) -
     let graph = Graph::new();
     let mut y = graph.input("x", features);
     let mut outputs = vec![];
+    let places = layers::places(&recipe.model.layers);
     for (i, layer) in recipe.model.layers.iter().enumerate() {
         let before = y.shape();
         y = y.layer(layer.clone());
         if y.is_poisoned() {
-            let path = format!("model.layers.{i}");
+            let mut setting = format!("model.layers.{i}");
             let error = match graph.model(&[(OUTPUT, &y)]) {
-                Err(GraphError::Shape { expected, received, help, .. }) => ShapeError::new(expected, received, help),
+                Err(GraphError::Shape { path, expected, received, help, .. }) => {
+                    let inner = places.iter().find_map(|place| place.innermost(&path));
+                    if let Some(place) = inner.filter(|place| !place.setting.is_empty()) {
+                        setting.clone_from(&place.setting);
+                        if expected.starts_with('`') {
+                            setting = format!("{setting}.{}", place.layer.key());
+                        }
+                    }
+                    ShapeError::new(expected, received, help)
+                }
                 Err(other) => ShapeError::new("a layer that fits", other.to_string(), "correct the layer"),
                 Ok(_) => ShapeError::new("a layer that fits", before.to_string(), "correct the layer"),
             };
-            return Err(RecipeError::setting(document, &path, &error).into());
+            return Err(RecipeError::setting(document, &setting, &error).into());
         }
         outputs.push(y.id());
     }
     let model = graph.model(&[(OUTPUT, &y)])?;
-    let watched = watched(recipe, &model, &outputs);
+    let watched = watched(&places, &model, &outputs);
     Ok((model, watched))
 }
 
-/// Names of the layers' scopes: `dense`, `dense_1`, …
-fn scopes(recipe: &Recipe) -> impl Iterator<Item = (String, &AnyLayer)> {
-    let mut names: HashMap<&str, usize> = HashMap::new();
-    recipe.model.layers.iter().map(move |layer| {
-        let count = names.entry(layer.key()).or_insert(0);
-        let scope = if *count == 0 { layer.key().to_string() } else { format!("{}_{count}", layer.key()) };
-        *count += 1;
-        (scope, layer)
-    })
-}
-
-fn watched(recipe: &Recipe, model: &Model, outputs: &[NodeId]) -> Vec<Watched> {
+fn watched(places: &[Place], model: &Model, outputs: &[NodeId]) -> Vec<Watched> {
     const NONE: &str = "identity";
     let mut watched: Vec<Watched> = vec![];
-    for ((name, layer), &output) in scopes(recipe).zip(outputs) {
+    for (place, &output) in places.iter().zip(outputs) {
+        let (name, layer) = (place.scope.clone(), &place.layer);
         let passes = |key: &str| key == "flatten" || key.contains("dropout");
         match layer {
             AnyLayer::Activation(activation) => match watched.last_mut().filter(|last| last.activation == NONE) {
@@ -91,31 +92,66 @@ fn affine(model: &Model, scope: &str) -> Option<NodeId> {
         .or_else(|| last(&|node| matches!(node.op, Op::MatMul(_))))
 }
 
-/// One row for each layer: name, kind, output shape, parameters, operations.
+/// One row for each layer, those that others hold after them: name, kind, output shape, receptive field, parameters, operations.
 ///
 /// Operations are those of one sample on its way forward, when predicting: 2·m·n·k of a product, one for each element of an
-/// elementwise function or a reduction's input, five for each element of a softmax; moving and copying are free.
+/// elementwise function or a reduction's input, five for each element of a softmax; moving and copying are free. Parameters that are
+/// shared are counted where they are first used.
 pub fn layer_rows(recipe: &Recipe, model: &Model) -> Vec<LayerRow> {
-    let needed = needed(model);
-    let mut output = model.inputs().first().map(|input| input.shape.to_string()).unwrap_or_default();
-    let mut rows = vec![];
-    for (scope, layer) in scopes(recipe) {
-        let inside = |path: &str| path == scope || path.strip_prefix(&scope).is_some_and(|rest| rest.starts_with('/'));
-        let parameters =
-            model.variables().iter().filter(|v| v.role.trainable() && inside(&v.path)).map(|v| v.len() as u64);
-        let nodes = || model.nodes().iter().enumerate().filter(|(_, node)| inside(&node.path));
-        if let Some((_, last)) = nodes().rfind(|(id, node)| needed[*id] && !matches!(node.op, Op::Variable(_))) {
-            output = last.shape.to_string();
-        }
-        rows.push(LayerRow {
-            name: scope.clone(),
-            kind: in_short(layer),
-            output: output.clone(),
-            parameters: parameters.sum(),
-            flops: nodes().filter(|(id, _)| needed[*id]).map(|(id, _)| operations(model, id)).sum(),
-        });
+    let input = model.inputs().first().map_or_else(Shape::scalar, |input| input.shape.clone());
+    let field = Field::of_input(axes_of_space(&input));
+    let mut table = Table { model, needed: needed(model), rows: vec![] };
+    table.chain(&layers::places(&recipe.model.layers), input, field);
+    table.rows
+}
+
+/// Axes of images and sequences behind batch and channels.
+fn axes_of_space(shape: &Shape) -> usize {
+    shape.rank().saturating_sub(2)
+}
+
+struct Table<'a> {
+    model: &'a Model,
+    needed: Vec<bool>,
+    rows: Vec<LayerRow>,
+}
+
+impl Table<'_> {
+    /// Rows of layers one after the other; their output's shape.
+    fn chain(&mut self, places: &[Place], input: Shape, field: Option<Field>) -> Shape {
+        places.iter().fold((input, field), |(shape, field), place| self.row(place, shape, field)).0
     }
-    rows
+
+    /// The row of a layer and those of what it holds.
+    fn row(&mut self, place: &Place, input: Shape, field: Option<Field>) -> (Shape, Option<Field>) {
+        let at = self.rows.len();
+        self.rows.push(LayerRow::default());
+        let mut output = input.clone();
+        for (i, chain) in place.held.iter().enumerate() {
+            let end = self.chain(chain, input.clone(), field.clone());
+            output = if i == 0 { end } else { output };
+        }
+        let (model, needed) = (self.model, &self.needed);
+        let nodes = || model.nodes().iter().enumerate().filter(|(_, node)| place.holds(&node.path));
+        if let Some((_, last)) = nodes().rfind(|(id, node)| needed[*id] && !matches!(node.op, Op::Variable(_))) {
+            output = last.shape.clone();
+        }
+        let parameters = nodes().filter_map(|(_, node)| match node.op {
+            Op::Variable(v) => Some(&model.variables()[v]).filter(|v| v.role.trainable()),
+            _ => None,
+        });
+        let field = field.and_then(|field| field.after(place)).filter(|_| output.rank() == input.rank());
+        self.rows[at] = LayerRow {
+            name: place.scope.clone(),
+            kind: in_short(&place.layer),
+            output: output.to_string(),
+            field: field.as_ref().map(ToString::to_string).unwrap_or_default(),
+            parameters: parameters.map(|v| v.len() as u64).sum(),
+            flops: nodes().filter(|(id, _)| needed[*id]).map(|(id, _)| operations(model, id)).sum(),
+            depth: place.depth,
+        };
+        (output, field)
+    }
 }
 
 /// Which nodes a prediction needs.
@@ -184,6 +220,15 @@ fn in_short(layer: &AnyLayer) -> String {
             let head: Vec<String> = dropout.layers.iter().map(in_short).collect();
             format!("{} masks of dropout {}, {}", dropout.samples, dropout.rate, head.join(", "))
         }
+        AnyLayer::Residual(residual) => match residual.activation.key() {
+            "identity" => "residual".to_string(),
+            key => format!("residual {key}"),
+        },
+        AnyLayer::Parallel(parallel) => {
+            format!("{} branches {}", parallel.branches.len(), format!("{:?}", parallel.merge).to_lowercase())
+        }
+        AnyLayer::Repeat(repeat) => format!("{} times", repeat.times),
+        AnyLayer::Shared(shared) => format!("shared {}", shared.name),
         AnyLayer::Maxout(maxout) => format!("maxout {} of {}", maxout.units, maxout.pieces),
         _ => layer.name(),
     }

@@ -76,7 +76,7 @@ fn what_is_held_is_told_in_the_order_in_which_it_is_built() {
     let inner = held[1].layers[0].held();
     let told: Vec<_> = inner.iter().map(|held| (held.setting.as_str(), held.scope, held.layers[0].key())).collect();
     assert_eq!(told, [("layers", None, "rms_norm"), ("shortcut", Some("shortcut"), "dense")]);
-    assert_eq!(read("{ repeat = { times = 3, layers = ['flatten'] } }").held().len(), 3);
+    assert_eq!(read("{ repeat = { times = 3, layers = ['flatten'] } }").held()[0].times, 3);
     assert!(AnyLayer::from(Dense::new(1)).held().is_empty());
 }
 

@@ -11,7 +11,8 @@ use gradus_graph::{Engine, Model, Request, State, fold};
 /// Show the layers: output shapes, parameters, operations per sample; and the memory of the compiled step
 ///
 /// Operations are those of one sample on its way forward: 2·m·n·k of a product, one for each element of an elementwise
-/// function or a sum's input, five for each element of a softmax.
+/// function or a sum's input, five for each element of a softmax. Layers that others hold stand below them, a part of their numbers.
+/// "Sees" is the receptive field: how many inputs an element of the output depends on along each axis of space or time.
 #[derive(Args, Debug)]
 pub struct Describe {
     #[command(flatten)]
@@ -39,7 +40,8 @@ impl Describe {
         let mut engine: Engine<f32> = Engine::new(&step, Request::training(&["data_loss"]))?;
         let batch = recipe.train.batch_size;
         let plan = if self.folded { predicting(&model, batch)? } else { engine.describe(batch)? };
-        let (parameters, flops) = (model.parameters(), rows.iter().map(|row| row.flops).sum::<u64>());
+        let outer = || rows.iter().filter(|row| row.depth == 0);
+        let (parameters, flops) = (model.parameters(), outer().map(|row| row.flops).sum::<u64>());
         let memory = engine.memory(batch)?;
         if self.json {
             return console::print_json(&serde_json::json!({
@@ -50,14 +52,16 @@ impl Describe {
                 "plan": if self.plan || self.folded { Some(plan.lines().collect::<Vec<_>>()) } else { None },
             }));
         }
-        let mut table = vec![["layer", "kind", "output", "parameters", "FLOPs/sample"].map(String::from)];
         let input = model.inputs().first().map(|input| input.shape.to_string()).unwrap_or_default();
-        table.push(["x".into(), "input".into(), input, "0".into(), "0".into()]);
+        let [zero, none] = ["0", ""].map(String::from);
+        let mut table = vec![["layer", "kind", "output", "sees", "parameters", "FLOPs/sample"].map(String::from)];
+        table.push(["x".into(), "input".into(), input, none.clone(), zero.clone(), zero]);
         for row in &rows {
+            let name = format!("{}{}", "  ".repeat(row.depth), row.name);
             let (parameters, flops) = (grouped(row.parameters), grouped(row.flops));
-            table.push([row.name.clone(), row.kind.clone(), row.output.clone(), parameters, flops]);
+            table.push([name, row.kind.clone(), row.output.clone(), row.field.clone(), parameters, flops]);
         }
-        table.push(["total".into(), String::new(), String::new(), grouped(parameters as u64), grouped(flops)]);
+        table.push(["total".into(), none.clone(), none.clone(), none, grouped(parameters as u64), grouped(flops)]);
         let mut text = format!("{}\n\n{}\n", recipe.name, aligned(&table));
         text += &format!(
             "a training step of batch size {batch} works in {}: arena {}, constants {}, state {}\n",
@@ -83,13 +87,16 @@ fn predicting(model: &Model, batch: usize) -> Result<String> {
     Ok(Engine::<f32>::new(&folded, Request::predicting(&[network::OUTPUT]))?.describe(batch)?)
 }
 
-/// Columns; the last two to the right.
-fn aligned(rows: &[[String; 5]]) -> String {
-    let widths: Vec<usize> = (0..5).map(|c| rows.iter().map(|row| row[c].chars().count()).max().unwrap_or(0)).collect();
+/// Columns; the last three to the right, and one without entries left out.
+fn aligned(rows: &[[String; 6]]) -> String {
+    let width = |c: usize| rows.iter().map(|row| row[c].chars().count()).max().unwrap_or(0);
+    let filled = |c: usize| rows.iter().skip(1).any(|row| !row[c].is_empty());
+    let columns: Vec<(usize, usize)> = (0..6).filter(|&c| filled(c)).map(|c| (c, width(c))).collect();
     let mut text = String::new();
     for row in rows {
         let mut line = String::new();
-        for (c, (cell, &width)) in row.iter().zip(&widths).enumerate() {
+        for &(c, width) in &columns {
+            let cell = &row[c];
             line += &if c < 3 { format!("{cell:<width$}  ") } else { format!("{cell:>width$}  ") };
         }
         text += &format!("  {}\n", line.trim_end());

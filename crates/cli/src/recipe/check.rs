@@ -3,6 +3,7 @@
 use super::document::Document;
 use super::error::RecipeError;
 use super::{Part, Recipe};
+use crate::layers::places;
 use gradus_data::{DataError, Source};
 use gradus_nn::{Layer as _, Loss as _, Optimizer as _, Schedule as _, regularizers::Regularizer as _};
 use gradus_train::{Every, Retrain, TrainError};
@@ -16,9 +17,12 @@ pub(super) fn check(recipe: &Recipe, document: &Document) -> Result<(), RecipeEr
         let help = "name the layers in order: layers = [ { dense = { units = 10 } } ]";
         return at("model.layers", "the network has no layers".into(), "at least one is needed", help);
     }
-    for (i, layer) in recipe.model.layers.iter().enumerate() {
-        let path = format!("model.layers.{i}.{}", layer.key());
-        layer.check().map_err(|error| RecipeError::setting(document, &path, &error))?;
+    let mut layers = vec![];
+    let places = places(&recipe.model.layers);
+    places.iter().for_each(|place| place.inside_out(&mut layers));
+    for place in layers.iter().filter(|place| !place.setting.is_empty()) {
+        let path = format!("{}.{}", place.setting, place.layer.key());
+        place.layer.check().map_err(|error| RecipeError::setting(document, &path, &error))?;
     }
     for (key, part) in [("valid", &recipe.data.valid), ("test", &recipe.data.test)] {
         if let Some(Part::Held(held)) = part {

@@ -201,6 +201,16 @@ pub struct LayerRow {
     pub parameters: u64,
     /// Floating-point operations of the forward pass per sample.
     pub flops: u64,
+    /// How many inputs an element of its output sees along each axis of space or time: `7`, `7×5`; empty where that is not known.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub field: String,
+    /// How many layers hold it: its parameters and operations are part of theirs.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub depth: usize,
+}
+
+fn is_zero(depth: &usize) -> bool {
+    *depth == 0
 }
 
 impl ReportData {

@@ -34,7 +34,8 @@ fn splits(rows: &[Split]) -> Vec<SplitScores> {
 }
 
 fn layer(name: &str, kind: &str, output: &str, parameters: u64) -> LayerRow {
-    LayerRow { name: name.into(), kind: kind.into(), output: output.into(), parameters, flops: 2 * parameters }
+    let (name, kind, output) = (name.into(), kind.into(), output.into());
+    LayerRow { name, kind, output, parameters, flops: 2 * parameters, ..LayerRow::default() }
 }
 
 fn environment() -> Vec<(String, String)> {

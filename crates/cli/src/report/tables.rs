@@ -166,8 +166,9 @@ pub fn layers(layers: &[LayerRow]) -> String {
     if layers.is_empty() {
         return String::new();
     }
-    let parameters: u64 = layers.iter().map(|layer| layer.parameters).sum();
-    let flops: u64 = layers.iter().fold(0, |sum, layer| sum.saturating_add(layer.flops));
+    let outer = || layers.iter().filter(|layer| layer.depth == 0);
+    let parameters: u64 = outer().map(|layer| layer.parameters).sum();
+    let flops: u64 = outer().fold(0, |sum, layer| sum.saturating_add(layer.flops));
     let mut html = String::from(
         "<div class=\"card wide\">\n<div class=\"scroll\"><table class=\"layers\"><thead><tr><th>layer</th><th>kind</th><th>output</th>\
          <th class=\"n\">parameters</th><th class=\"n\">FLOPs per sample</th></tr></thead>\n<tbody>\n",
@@ -176,7 +177,8 @@ pub fn layers(layers: &[LayerRow]) -> String {
         let share = if parameters == 0 { 0.0 } else { layer.parameters as f64 / parameters as f64 };
         let _ = writeln!(
             html,
-            "<tr><th scope=\"row\"><code>{}</code></th><td>{}</td><td><code>{}</code></td><td class=\"n bar\" style=\"--v:{:.1}%\">{}</td><td class=\"n\">{}</td></tr>",
+            "<tr><th scope=\"row\">{}<code>{}</code></th><td>{}</td><td><code>{}</code></td><td class=\"n bar\" style=\"--v:{:.1}%\">{}</td><td class=\"n\">{}</td></tr>",
+            "&emsp;".repeat(layer.depth),
             escape(&layer.name),
             escape(&layer.kind),
             escape(&layer.output),

@@ -16,12 +16,14 @@ pub struct Held<'a> {
     pub scope: Option<&'static str>,
     /// The layers in order.
     pub layers: Cow<'a, [AnyLayer]>,
+    /// How often the chain is built, one after the other.
+    pub times: usize,
 }
 
 impl<'a> Held<'a> {
     /// Layers that stand in the scope of the layer that holds them, as its setting `layers`.
     pub(crate) fn plain(layers: &'a [AnyLayer]) -> Held<'a> {
-        Held { setting: "layers".into(), scope: None, layers: Cow::Borrowed(layers) }
+        Held { setting: "layers".into(), scope: None, layers: Cow::Borrowed(layers), times: 1 }
     }
 }
 

@@ -21,7 +21,7 @@ pub use upsample::UpsampleMode;
 pub use window::{Padding, PaddingRule, PerAxis};
 
 use crate::AnyInit;
-use gradus_graph::{Node, ShapeError};
+use gradus_graph::{Node, ShapeError, Window};
 
 /// Something that turns a node into another. A closure or function `Fn(&Node) -> Node` is one too.
 ///
@@ -64,6 +64,12 @@ pub trait Layer {
         vec![]
     }
 
+    /// The windows that it looks through along each of so many axes of space or time, if it does: of these the receptive field is
+    /// counted. Padding is of no account.
+    fn windows(&self, _axes: usize) -> Option<Vec<Window>> {
+        None
+    }
+
     /// What is wrong with its settings, as far as that can be said without an input.
     fn check(&self) -> Result<(), ShapeError> {
         Ok(())
@@ -95,6 +101,10 @@ impl Layer for Box<dyn Layer> {
 
     fn held(&self) -> Vec<Held<'_>> {
         (**self).held()
+    }
+
+    fn windows(&self, axes: usize) -> Option<Vec<Window>> {
+        (**self).windows(axes)
     }
 
     fn check(&self) -> Result<(), ShapeError> {
@@ -151,6 +161,10 @@ impl Layer for AnyLayer {
 
     fn held(&self) -> Vec<Held<'_>> {
         (**self).held()
+    }
+
+    fn windows(&self, axes: usize) -> Option<Vec<Window>> {
+        (**self).windows(axes)
     }
 
     fn check(&self) -> Result<(), ShapeError> {

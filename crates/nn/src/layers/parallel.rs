@@ -109,7 +109,7 @@ impl Layer for Parallel {
     fn held(&self) -> Vec<Held<'_>> {
         let branches = self.branches.iter().enumerate();
         let held = branches.map(|(i, layers)| (format!("branches.{i}"), Cow::Borrowed(&layers[..])));
-        held.map(|(setting, layers)| Held { setting, scope: Some("branch"), layers }).collect()
+        held.map(|(setting, layers)| Held { setting, scope: Some("branch"), layers, times: 1 }).collect()
     }
 
     fn set_default_init(&mut self, init: &AnyInit) {

@@ -43,7 +43,7 @@ impl Layer for Repeat {
     }
 
     fn held(&self) -> Vec<Held<'_>> {
-        vec![Held::plain(&self.layers); self.times]
+        vec![Held { times: self.times, ..Held::plain(&self.layers) }]
     }
 
     fn set_default_init(&mut self, init: &AnyInit) {
