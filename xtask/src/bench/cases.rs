@@ -1,11 +1,11 @@
 //! The standard cases and how they are built here.
 
 use super::measure::{self, Timing};
-use gradus_graph::{Engine, Graph, Model, Request, State};
+use gradus_graph::{Engine, Graph, Model, Node, Request, State};
 use gradus_kernels::{Isa, Pool};
-use gradus_nn::layers::Dense;
+use gradus_nn::layers::{BatchNorm, Conv, Dense, Flatten, Padding};
 use gradus_nn::losses::{BinaryCrossEntropy, CrossEntropy, Mse};
-use gradus_nn::optimizers::{Adam, Sgd};
+use gradus_nn::optimizers::{Adam, Momentum, Sgd};
 use gradus_nn::{LayerExt, TrainStep};
 use gradus_tensor::Rng;
 
@@ -18,47 +18,75 @@ enum Task {
     Latency,
 }
 
+/// The rule of a case's updates.
+#[derive(Clone, Copy)]
+enum Rule {
+    Sgd,
+    Momentum,
+    Adam,
+}
+
 /// A case.
 pub struct Case {
     /// Its name.
     pub name: &'static str,
-    widths: &'static [usize],
+    input: &'static [usize],
+    network: fn(&Node) -> Node,
     task: Task,
-    sigmoid: bool,
-    adam: bool,
+    rule: Rule,
     batch: usize,
     samples: usize,
 }
 
-const MNIST: &[usize] = &[784, 128, 64, 32, 16, 10];
-const WIDE: &[usize] = &[784, 200, 10];
-
 /// All cases.
+#[rustfmt::skip]
 pub const CASES: &[Case] = &[
-    Case {
-        name: "A",
-        widths: &[1, 4, 1],
-        task: Task::Regression,
-        sigmoid: true,
-        adam: false,
-        batch: 10,
-        samples: 2000,
-    },
-    Case { name: "B", widths: &[2, 3, 1], task: Task::Binary, sigmoid: true, adam: false, batch: 5, samples: 1000 },
-    Case {
-        name: "C",
-        widths: &[14, 32, 16, 8, 4, 1],
-        task: Task::Binary,
-        sigmoid: false,
-        adam: false,
-        batch: 16,
-        samples: 3200,
-    },
-    Case { name: "D", widths: MNIST, task: Task::Classes, sigmoid: false, adam: false, batch: 64, samples: 6400 },
-    Case { name: "E64", widths: WIDE, task: Task::Classes, sigmoid: true, adam: true, batch: 64, samples: 6400 },
-    Case { name: "E256", widths: WIDE, task: Task::Classes, sigmoid: true, adam: true, batch: 256, samples: 6400 },
-    Case { name: "H", widths: MNIST, task: Task::Latency, sigmoid: false, adam: false, batch: 1, samples: 1 },
+    Case { name: "A", input: &[1], network: |x| dense(x, &[4, 1], true), task: Task::Regression, rule: Rule::Sgd, batch: 10, samples: 2000 },
+    Case { name: "B", input: &[2], network: |x| dense(x, &[3, 1], true), task: Task::Binary, rule: Rule::Sgd, batch: 5, samples: 1000 },
+    Case { name: "C", input: &[14], network: |x| dense(x, &[32, 16, 8, 4, 1], false), task: Task::Binary, rule: Rule::Sgd, batch: 16, samples: 1600 },
+    Case { name: "D", input: &[784], network: mnist, task: Task::Classes, rule: Rule::Sgd, batch: 64, samples: 6400 },
+    Case { name: "E64", input: &[784], network: wide, task: Task::Classes, rule: Rule::Adam, batch: 64, samples: 6400 },
+    Case { name: "E256", input: &[784], network: wide, task: Task::Classes, rule: Rule::Adam, batch: 256, samples: 6400 },
+    Case { name: "G", input: &[3, 32, 32], network: resnet, task: Task::Classes, rule: Rule::Momentum, batch: 64, samples: 256 },
+    Case { name: "H", input: &[784], network: mnist, task: Task::Latency, rule: Rule::Sgd, batch: 1, samples: 1 },
 ];
+
+/// A chain of dense layers.
+fn dense(x: &Node, widths: &[usize], sigmoid: bool) -> Node {
+    let last = widths.len() - 1;
+    widths.iter().enumerate().fold(x.clone(), |y, (i, &units)| {
+        let dense = Dense::new(units);
+        y.layer(match (i == last, sigmoid) {
+            (true, _) => dense,
+            (false, true) => dense.sigmoid(),
+            (false, false) => dense.relu(),
+        })
+    })
+}
+
+fn mnist(x: &Node) -> Node {
+    dense(x, &[128, 64, 32, 16, 10], false)
+}
+
+fn wide(x: &Node) -> Node {
+    dense(x, &[200, 10], true)
+}
+
+/// A residual network of eight layers.
+fn resnet(x: &Node) -> Node {
+    let conv = |x: &Node, filters: usize, size: usize, stride: usize| {
+        let conv = Conv::new(filters, size).stride(stride).padding(Padding::Number((size / 2).into())).no_bias();
+        x.layer(conv).layer(BatchNorm::default())
+    };
+    let block = |x: &Node, filters: usize, stride: usize| {
+        let y = conv(&conv(x, filters, 3, stride).relu(), filters, 3, 1);
+        let skip = if stride == 1 { x.clone() } else { conv(x, filters, 1, stride) };
+        (y + skip).relu()
+    };
+    let y = conv(x, 16, 3, 1).relu();
+    let y = block(&block(&block(&y, 16, 1), 32, 2), 64, 2);
+    y.mean([2, 3]).layer(Flatten).layer(Dense::new(10))
+}
 
 /// The case of a name.
 pub fn find(name: &str) -> Result<&'static Case, String> {
@@ -71,16 +99,7 @@ pub fn find(name: &str) -> Result<&'static Case, String> {
 impl Case {
     fn network(&self) -> Result<Model, String> {
         let g = Graph::new();
-        let mut y = g.input("x", [self.widths[0]]);
-        let last = self.widths.len() - 1;
-        for (i, &units) in self.widths.iter().enumerate().skip(1) {
-            let dense = Dense::new(units);
-            y = y.layer(match (i == last, self.sigmoid) {
-                (true, _) => dense,
-                (false, true) => dense.sigmoid(),
-                (false, false) => dense.relu(),
-            });
-        }
+        let y = (self.network)(&g.input("x", self.input));
         g.model(&[("y", &y)]).map_err(|e| e.to_string())
     }
 
@@ -90,10 +109,10 @@ impl Case {
     }
 
     fn training(&self, refined: impl Fn(TrainStep) -> TrainStep) -> Result<Model, String> {
-        let step = if self.adam {
-            TrainStep::new(Adam::default())
-        } else {
-            TrainStep::new(Sgd { lr: 0.01, ..Sgd::default() })
+        let step = match self.rule {
+            Rule::Sgd => TrainStep::new(Sgd { lr: 0.01, ..Sgd::default() }),
+            Rule::Momentum => TrainStep::new(Momentum { lr: 0.01, momentum: 0.9, ..Momentum::default() }),
+            Rule::Adam => TrainStep::new(Adam::default()),
         };
         let step = match self.task {
             Task::Regression => step.loss("y", Mse::default()),
@@ -106,7 +125,7 @@ impl Case {
     /// Random inputs and targets as the other frameworks' programs draw them: x in [0, 1).
     fn data(&self) -> (Vec<f32>, Vec<f32>) {
         let mut rng = Rng::new(0, 0, 0);
-        let features = self.widths[0];
+        let features = self.input.iter().product::<usize>();
         let x: Vec<f32> = (0..self.samples * features).map(|_| rng.uniform() as f32).collect();
         let y = x
             .chunks(features)
@@ -165,7 +184,8 @@ impl Case {
         let mut state = State::<f32>::new(&model, 0);
         let request = Request { isa, threads, ..Request::training(&["data_loss"]) };
         let mut engine = Engine::new(&model, request).map_err(|e| e.to_string())?;
-        let (features, batch, batches) = (self.widths[0], self.batch, self.samples / self.batch);
+        let (batch, batches) = (self.batch, self.samples / self.batch);
+        let features = self.input.iter().product::<usize>();
         let (mut next, mut failed) = (0, None);
         let (us, cpu, first) = measure::steps(|mut n| {
             while n > 0 && failed.is_none() {
