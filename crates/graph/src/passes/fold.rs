@@ -1,7 +1,7 @@
 //! Folding for prediction: what depends on no input is computed once.
 //!
-//! With the mode decided and all values known, a batch norm is a scale and a shift for each column. Behind a product they move into
-//! the product's weight and bias, `(x·W + b)·s + t = x·(W·s) + (b·s + t)`; before one they move into it too,
+//! With the mode decided and all values known, a batch norm is a scale and a shift for each column. Behind a product or a convolution
+//! they move into its weight and bias, `(x·W + b)·s + t = x·(W·s) + (b·s + t)`; before one they move into it too,
 //! `(x·s + t)·W = x·(s·W) + t·W`. What is left without an input is computed in `f64` and becomes a variable of the new model. Jacob et
 //! al. 2018, arXiv:1712.05877, section 3.2.
 
@@ -95,8 +95,25 @@ struct Affine {
 enum Base {
     /// Any value.
     Value(Node),
-    /// A product with a constant matrix, perhaps seen under another shape of the same columns.
-    Product { x: Node, weight: Node, op: MatMul, shape: Shape },
+    /// A product with a constant matrix or a convolution with constant weights, perhaps seen under another shape of the same columns or
+    /// with its axes in another order.
+    Product { x: Node, weight: Node, op: Op, shape: Shape, order: Option<Vec<usize>> },
+}
+
+impl Base {
+    /// The axis of the columns, for a value of this rank.
+    fn axis(&self, rank: usize) -> usize {
+        let last = rank.saturating_sub(1);
+        match self {
+            Base::Product { order: Some(order), .. } => order.iter().position(|&axis| axis == last).unwrap_or(last),
+            _ => last,
+        }
+    }
+}
+
+/// Whether the columns of the result are rows of the weight.
+fn has_columns_as_rows(op: &Op) -> bool {
+    matches!(op, Op::MatMul(MatMul { transpose_b: true, .. }) | Op::ConvInput(_))
 }
 
 struct Folder<'a> {
@@ -145,20 +162,35 @@ impl<'a> Folder<'a> {
         let x = |i: usize| node.inputs[i];
         match &node.op {
             Op::MatMul(op) if self.constant[x(1)] && !self.constant[x(0)] && !op.transpose_a => self.product(id, op),
+            Op::Conv(_) | Op::ConvInput(_) if self.constant[x(1)] && !self.constant[x(0)] => {
+                let (op, shape) = (node.op.clone(), node.shape.clone());
+                let (x, weight) = (self.new[x(0)].clone(), self.new[x(1)].clone());
+                Some(Affine { base: Base::Product { x, weight, op, shape, order: None }, scale: None, shift: None })
+            }
+            Op::Permute(permute) => {
+                let before = self.before(x(0));
+                let Base::Product { x, weight, op, shape, order: None } = before.base else { return None };
+                let order = Some(permute.order.clone());
+                Some(Affine { base: Base::Product { x, weight, op, shape, order }, ..before })
+            }
             Op::Neg(_) => Some(self.before(x(0)).scaled(&self.graph.scalar(-1.0))),
             Op::Reshape(_) if self.nodes[x(0)].shape.dims().last() == node.shape.dims().last() => {
                 let before = self.before(x(0));
                 let base = match before.base {
                     Base::Value(value) => Base::Value(value.reshape(node.shape.clone())),
-                    Base::Product { x, weight, op, .. } => Base::Product { x, weight, op, shape: node.shape.clone() },
+                    Base::Product { order: Some(_), .. } => return None,
+                    Base::Product { x, weight, op, order, .. } => {
+                        Base::Product { x, weight, op, shape: node.shape.clone(), order }
+                    }
                 };
                 Some(Affine { base, ..before })
             }
             Op::Add(_) | Op::Sub(_) | Op::Mul(_) | Op::Div(_) => {
                 let second = self.constant[x(1)];
                 let (value, other) = if second { (x(0), x(1)) } else { (x(1), x(0)) };
-                let c = self.columns(other, id).filter(|_| self.nodes[value].shape == node.shape)?;
                 let before = self.before(value);
+                let axis = before.base.axis(node.shape.rank());
+                let c = self.columns(other, id, axis).filter(|_| self.nodes[value].shape == node.shape)?;
                 match (&node.op, second) {
                     (Op::Add(_), _) => Some(before.shifted(&c)),
                     (Op::Sub(_), true) => Some(before.shifted(&-&c)),
@@ -180,7 +212,7 @@ impl<'a> Folder<'a> {
         }
         let shape = self.nodes[id].shape.clone();
         let product = |x: Node, weight: Node, shift: Option<Node>| {
-            let base = Base::Product { x, weight, op: op.clone(), shape: shape.clone() };
+            let base = Base::Product { x, weight, op: op.clone().into(), shape: shape.clone(), order: None };
             Some(Affine { base, scale: None, shift })
         };
         let before = self.before(x);
@@ -206,22 +238,23 @@ impl<'a> Folder<'a> {
         self.affine[id].clone().filter(|_| self.users[id] == 1).unwrap_or(own)
     }
 
-    /// A constant operand of a node as one number, `[]`, or one for each of its columns, `[D]`.
-    fn columns(&self, id: NodeId, of: NodeId) -> Option<Node> {
+    /// A constant operand of a node as one number, `[]`, or one for each place along its axis of columns, `[D]`.
+    fn columns(&self, id: NodeId, of: NodeId, axis: usize) -> Option<Node> {
         if !self.constant[id] {
             return None;
         }
         let (own, shape) = (&self.nodes[id].shape, &self.nodes[of].shape);
         let len = own.len_at(1);
-        let last = own.dims().last().copied().unwrap_or(Dim::Fixed(1));
-        let fits = len == 1 || last.fixed() == Some(len) && shape.dims().last() == Some(&last);
+        let place = (axis + own.rank()).checked_sub(shape.rank());
+        let along = place.and_then(|place| own.dims().get(place)).copied();
+        let fits = len == 1 || along == Some(Dim::Fixed(len)) && shape.dims().get(axis).copied() == along;
         let (node, flat) = (&self.new[id], if len == 1 { Shape::scalar() } else { Shape::fixed(&[len]) });
         fits.then(|| if node.shape() == flat { node.clone() } else { node.reshape(flat) })
     }
 
     /// The node with scale and shift in its product.
     fn folded(&mut self, affine: &Affine) -> Option<Node> {
-        let Base::Product { x, weight, op, shape } = &affine.base else { return None };
+        let Base::Product { x, weight, op, shape, order } = &affine.base else { return None };
         let columns = shape.dims().last().map_or(1, |d| d.at(1));
         let source = match weight_source(weight) {
             Some(path) => path,
@@ -229,7 +262,7 @@ impl<'a> Folder<'a> {
         };
         let scaled = match &affine.scale {
             None => weight.clone(),
-            Some(s) if op.transpose_b && s.shape().rank() == 1 => weight * s.reshape([columns, 1]),
+            Some(s) if has_columns_as_rows(op) && s.shape().rank() == 1 => weight * s.reshape([columns, 1]),
             Some(s) => weight * s,
         };
         self.names.insert(scaled.id, (source.clone(), Role::Weight));
@@ -237,11 +270,16 @@ impl<'a> Folder<'a> {
         if y.shape() != *shape {
             y = self.graph.apply(Reshape { shape: shape.clone() }, &[&y]);
         }
-        let Some(shift) = &affine.shift else { return Some(y) };
-        let shift = shift.expand([columns]);
-        let folder = source.rsplit_once('/').map_or(String::new(), |(folder, _)| format!("{folder}/"));
-        self.names.insert(shift.id, (format!("{folder}bias"), Role::Bias));
-        Some(y + shift)
+        if let Some(shift) = &affine.shift {
+            let shift = shift.expand([columns]);
+            let folder = source.rsplit_once('/').map_or(String::new(), |(folder, _)| format!("{folder}/"));
+            self.names.insert(shift.id, (format!("{folder}bias"), Role::Bias));
+            y = y + shift;
+        }
+        Some(match order {
+            Some(order) => y.permute(order.clone()),
+            None => y,
+        })
     }
 }
 
