@@ -224,7 +224,8 @@ impl Bench {
             for pooling in [Pooling::Max, Pooling::Return, Pooling::Sum, Pooling::Spread] {
                 let (x, v) = (at(Space::State, 0), pooling.has_second().then(|| at(Space::State, inputs)));
                 let (axes, scale, average, y) = (axes.clone(), 1.0, true, at(Space::Arena, 0));
-                let ns = self.time(Instr::Pool(Pool { pooling, batch, axes, channels, scale, average, x, v, y }));
+                let pool = gradus_kernels::instr::Pool { pooling, batch, axes, channels, scale, average, x, v, y };
+                let ns = self.time(Instr::Pool(pool));
                 let name = format!("{pooling:?} of {size}×{size}/{stride} over 64×{side}×{side}×{channels}");
                 println!("{name}: {:.1} µs, {:.2} inputs/ns", ns * 1e-3, inputs as f64 / ns);
             }

@@ -61,12 +61,12 @@ fn corners(boxes: &Node, scale: f64, aligned: bool) -> Corners {
         if aligned { place - 0.5 } else { place }
     };
     let first = [place(2), place(1)];
-    let size = [4, 3].map(|k| place(k)).into_iter().zip(&first).map(|(last, first)| {
-        let size = last - first;
+    let size = |axis: usize, last: Node| {
+        let size = last - &first[axis];
         if aligned { size } else { size.maximum(1.0) }
-    });
-    let [height, width] = &size.collect::<Vec<_>>()[..] else { unreachable!("two of two") };
-    Corners { image: column(0).squeeze(1), size: [height.clone(), width.clone()], first }
+    };
+    let size = [size(0, place(4)), size(1, place(3))];
+    Corners { image: column(0).squeeze(1), size, first }
 }
 
 impl Corners {
