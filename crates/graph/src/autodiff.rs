@@ -4,6 +4,7 @@ use crate::graph::Graph;
 use crate::model::NodeId;
 use crate::op::{Grad, Result};
 use crate::{GraphError, Node, Op};
+use gradus_tensor::Dim;
 
 impl Graph {
     /// The gradients of a single number with respect to some nodes (variables, inputs or others), each of its node's shape.
@@ -40,10 +41,12 @@ impl Graph {
             wanted[id] |= inputs[id].iter().any(|&i| wanted[i]);
         }
         let node = |id: NodeId| Node { graph: self.clone(), id };
+        let mut parts: Vec<Vec<Node>> = vec![vec![]; loss.id + 1];
         let mut sums: Vec<Option<Node>> = vec![None; loss.id + 1];
         let mut cuts: Vec<Option<String>> = vec![None; loss.id + 1];
-        sums[loss.id] = Some(self.scalar(1.0));
+        parts[loss.id].push(self.scalar(1.0));
         for id in (0..=loss.id).rev() {
+            sums[id] = total(std::mem::take(&mut parts[id]));
             let Some(dy) = sums[id].clone().filter(|_| wanted[id] && !inputs[id].is_empty()) else { continue };
             let x: Vec<Node> = inputs[id].iter().map(|&i| node(i)).collect();
             let grads = ops[id].grad(&x, &node(id), &dy);
@@ -51,12 +54,7 @@ impl Graph {
             for (&input, grad) in inputs[id].iter().zip(grads) {
                 match grad {
                     _ if !wanted[input] => {}
-                    Grad::Flow(dx) => {
-                        sums[input] = Some(match sums[input].take() {
-                            Some(sum) => sum + dx,
-                            None => dx,
-                        });
-                    }
+                    Grad::Flow(dx) => parts[input].push(dx),
                     Grad::Stop(why) => {
                         cuts[input] =
                             Some(format!("`{}` in `{}`: {why}", ops[id].name(), self.0.borrow().nodes[id].path));
@@ -100,4 +98,57 @@ impl Graph {
         }
         "the loss does not depend on it".into()
     }
+}
+
+/// The sum of what flows back to one node along several paths.
+///
+/// Gradients of slices are zero but for their part. Those that do not overlap are put side by side: one pass over the whole instead
+/// of one for each slice, which a sequence cut into its steps would pay for with the square of its length.
+fn total(parts: Vec<Node>) -> Option<Node> {
+    let slice = |part: &Node| match part.op() {
+        Op::Pad(pad) if pad.value == 0.0 => Some(pad),
+        _ => None,
+    };
+    let first = parts.iter().find_map(slice).map(|pad| pad.axis);
+    let (slices, mut rest): (Vec<Node>, Vec<Node>) =
+        parts.into_iter().partition(|part| first.is_some() && slice(part).map(|pad| pad.axis) == first);
+    match first.and_then(|axis| side_by_side(&slices, axis)) {
+        Some(joined) => rest.push(joined),
+        None => rest.splice(..0, slices).for_each(drop),
+    }
+    rest.into_iter().reduce(|sum, part| sum + part)
+}
+
+/// Slices in a border of zeros each, as one value; none if there are not several or if they overlap.
+fn side_by_side(slices: &[Node], axis: usize) -> Option<Node> {
+    let mut placed: Vec<(usize, usize, Node)> = slices
+        .iter()
+        .filter_map(|part| {
+            let Op::Pad(pad) = part.op() else { return None };
+            let size = part.shape().dims()[axis].fixed()?;
+            let graph = part.graph();
+            let inner = graph.node(graph.0.borrow().nodes[part.id].inputs[0])?;
+            Some((pad.before, size - pad.after, inner))
+        })
+        .collect();
+    placed.sort_by_key(|(start, ..)| *start);
+    let (whole, graph) = (slices.first()?.shape(), slices[0].graph());
+    if placed.len() < 2 || placed.len() != slices.len() || placed.windows(2).any(|pair| pair[0].1 > pair[1].0) {
+        return None;
+    }
+    let (start, end) = (placed[0].0, placed[placed.len() - 1].1);
+    let mut row: Vec<Node> = vec![];
+    let mut at = start;
+    for (from, to, part) in placed {
+        if from > at {
+            let mut gap = whole.dims().to_vec();
+            gap[axis] = Dim::Fixed(from - at);
+            row.push(graph.fill(0.0, gap));
+        }
+        row.push(part);
+        at = to;
+    }
+    let size = whole.dims()[axis].fixed()?;
+    let joined = Node::concat(&row.iter().collect::<Vec<_>>(), axis as isize);
+    Some(joined.pad(axis as isize, start, size - end, 0.0))
 }

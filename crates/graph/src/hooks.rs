@@ -8,6 +8,7 @@ use crate::graph::Graph;
 use crate::model::{Model, NodeId};
 use crate::op::Result;
 use crate::{GraphError, Node, Op, ShapeError};
+use std::collections::HashMap;
 
 /// The requests of all layers.
 #[derive(Clone, Debug, Default)]
@@ -20,6 +21,8 @@ pub(crate) struct Hooks {
     pub(crate) least_batches: Vec<LeastBatch>,
     /// The variables that start anew in each epoch.
     pub(crate) restarts: Vec<usize>,
+    /// Which positions of a sequence are there, by the sequence's node; `None` where a mask was taken off.
+    pub(crate) masks: HashMap<NodeId, Option<NodeId>>,
 }
 
 /// A layer that needs several samples in each training batch.

@@ -14,6 +14,7 @@ mod error;
 mod graph;
 mod hooks;
 mod init;
+mod masks;
 mod model;
 mod node;
 pub mod op;

@@ -3,20 +3,28 @@
 //! A layer is one configuration struct. Applied with [`LayerExt::layer`] it works in a scope named after it, so its parameters are
 //! `dense/weight`, `dense_1/weight` and so on. It takes its input's size from the node: nobody types it.
 //!
+//! Sequences are `[B, T, D]`; those that are shorter than T carry a mask, see [`Node::with_mask`]. Applying a layer hands its input's mask on
+//! to its output as long as the time axis stays. What works on sequences takes further leading axes as part of the batch.
+//!
 //! In a recipe: `layers = [ "flatten", { dense = { units = 128, activation = "relu" } }, { dense = { units = 10 } } ]`.
 
 mod axes;
 mod held;
 mod pooled;
+mod recurrent;
+mod sequence;
 mod sequential;
 pub(crate) mod spatial;
 mod window;
 
+pub use attention::scaled_dot_product;
 pub use dropout::Per;
 pub use held::Held;
 pub use parallel::Merge;
 pub use pooled::Over;
 pub use sequential::Sequential;
+pub use simple_rnn::Nonlinearity;
+pub use time_pooling::TimeMethod;
 pub use upsample::UpsampleMode;
 pub use window::{Padding, PaddingRule, PerAxis};
 
@@ -143,6 +151,10 @@ table! {
         permute::Permute, zero_pad::ZeroPad, upsample::Upsample,
         max_pool::MaxPool, avg_pool::AvgPool, lp_pool::LpPool, global_pool::GlobalPool, adaptive_pool::AdaptivePool,
         deform_conv::DeformConv,
+        embedding::Embedding, masking::Masking, simple_rnn::SimpleRnn, lstm::Lstm, gru::Gru,
+        sinusoidal_positions::SinusoidalPositions, learned_positions::LearnedPositions, attention::Attention,
+        transformer_encoder::TransformerEncoder, time_pooling::TimePooling, self_attention_pooling::SelfAttentionPooling,
+        attention_pooling::AttentionPooling, capsule_pooling::CapsulePooling,
     }
 }
 
@@ -178,7 +190,11 @@ pub(crate) fn apply(x: &Node, layer: &dyn Layer) -> Node {
     let Some(parts) = layer.parts() else {
         let build = |x: &Node| match layer.check() {
             _ if x.is_poisoned() => x.clone(),
-            Ok(()) => layer.build(x),
+            Ok(()) => {
+                let y = layer.build(x);
+                y.inherit_mask(x);
+                y
+            }
             Err(error) => x.graph().refuse("layer", error),
         };
         return x.scope(&layer.name(), build);

@@ -37,7 +37,7 @@ impl Layer for Permute {
             let help = "name each axis once, from 1 on";
             return x.graph().refuse("permute", ShapeError::new(expected, received, help));
         }
-        x.permute([&[0], &self.axes[..]].concat())
+        x.permute([&[0], &self.axes[..]].concat()).without_mask()
     }
 
     fn check(&self) -> Result<(), ShapeError> {

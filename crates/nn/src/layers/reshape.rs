@@ -44,7 +44,7 @@ impl Layer for Reshape {
             return x.graph().refuse("reshape", ShapeError::new(expected, format!("{:?}", self.to), help));
         };
         let size = |&size: &isize| Dim::Fixed(usize::try_from(size).unwrap_or(total / known.max(1)));
-        x.reshape([*first].into_iter().chain(self.to.iter().map(size)).collect::<Vec<_>>())
+        x.reshape([*first].into_iter().chain(self.to.iter().map(size)).collect::<Vec<_>>()).without_mask()
     }
 
     fn check(&self) -> Result<(), ShapeError> {

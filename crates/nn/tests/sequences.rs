@@ -1,0 +1,371 @@
+//! The layers on sequences against an independent implementation (see `fixtures/README.md`), their gradients against differences, and
+//! what no fixture can say: that padding changes nothing, that masks travel, and the messages for what is wrong.
+
+mod common;
+
+use common::{assert_close, cast, tensor};
+use gradus_graph::{Engine, Graph, Kind, Mode, Model, Node, Request, State};
+use gradus_kernels::{Pool, Real};
+use gradus_nn::layers::*;
+use gradus_nn::losses::Mse;
+use gradus_nn::optimizers::Sgd;
+use gradus_nn::{AnyLayer, Layer, LayerExt, TrainStep, seq};
+use gradus_tensor::Shape;
+use serde_json::Value;
+
+fn cases() -> Vec<Value> {
+    let fixture: Value = serde_json::from_str(include_str!("fixtures/sequences.json")).unwrap();
+    fixture["cases"].as_array().unwrap().clone()
+}
+
+fn variable(g: &Graph, path: &str) -> Node {
+    let known: Vec<String> = g.variables().into_iter().map(|v| v.path).collect();
+    let index = known.iter().position(|name| name == path);
+    g.variable_node(index.unwrap_or_else(|| panic!("no `{path}` in {known:?}")))
+}
+
+/// The layer over `x`, the gradients of Σ dy·y and of the layer's penalty, and the penalty.
+fn measured(layer: &AnyLayer, case: &Value) -> Model {
+    let g = Graph::new();
+    let size = |what: &str| tensor(&case[what]).0;
+    let ids = case.get("dx").is_none();
+    let kind = if ids { Kind::Index } else { Kind::Real };
+    let input = g.add_input("x", Shape::batched(&size("x")[1..]), kind);
+    let dy = g.add_input("dy", Shape::batched(&size("dy")[1..]), Kind::Real);
+    let x = match case.get("mask").filter(|_| case.get("memory").is_none()) {
+        Some(mask) => input.with_mask(&g.add_input("mask", Shape::batched(&tensor(mask).0[1..]), Kind::Real)),
+        None => input.clone(),
+    };
+    let y = match (layer, case.get("memory")) {
+        // The mask is the memory's.
+        (AnyLayer::Attention(attention), Some(memory)) => {
+            let memory = g.add_input("memory", Shape::batched(&tensor(memory).0[1..]), Kind::Real);
+            match case.get("mask") {
+                Some(mask) => {
+                    let mask = g.add_input("mask", Shape::batched(&tensor(mask).0[1..]), Kind::Real);
+                    attention.over(&input, &memory.with_mask(&mask))
+                }
+                None => attention.over(&input, &memory),
+            }
+        }
+        _ => {
+            let y = layer.build(&x);
+            y.inherit_mask(&x);
+            y
+        }
+    };
+    let penalty = g.penalties().into_iter().map(|p| p.1).reduce(|a, b| a + b).unwrap_or_else(|| g.scalar(0.0));
+    let total = (&y * &dy).sum_all() + &penalty;
+    let parameters: Vec<String> = case["parameters"].as_object().unwrap().keys().cloned().collect();
+    assert_eq!(g.variables().iter().filter(|v| v.role.trainable()).count(), parameters.len(), "{:?}", g.variables());
+    let mut names = parameters.clone();
+    let mut targets: Vec<Node> = parameters.iter().map(|path| variable(&g, path)).collect();
+    if !ids {
+        names.push("x".into());
+        targets.push(input);
+    }
+    let gradients =
+        g.gradients(&total, &targets.iter().collect::<Vec<_>>()).unwrap_or_else(|e| panic!("{layer:?}: {e}"));
+    let mut outputs = vec![("y".to_string(), y), ("penalty".to_string(), penalty)];
+    outputs.extend(names.into_iter().map(|path| format!("gradient/{path}")).zip(gradients));
+    g.model(&outputs.iter().map(|(name, node)| (name.as_str(), node)).collect::<Vec<_>>()).unwrap()
+}
+
+fn follow<T: Real>(case: &Value, optimize: bool, tolerance: (f64, f64)) {
+    let layer: AnyLayer = serde_json::from_value(case["layer"].clone()).unwrap();
+    let name = format!("{} {}", layer.key(), case["name"]);
+    let model = measured(&layer, case);
+    let mut state = State::<T>::new(&model, 0);
+    for (path, values) in case["parameters"].as_object().unwrap() {
+        state.variable_mut(path).unwrap().copy_from_slice(&cast::<T>(&tensor(values).1));
+    }
+    let read = |what: &str| cast::<T>(&tensor(&case[what]).1);
+    let mut inputs = vec![read("x"), read("dy")];
+    inputs.extend(["memory", "mask"].into_iter().filter(|what| case.get(what).is_some()).map(read));
+    let outputs = model.outputs().iter().map(|o| o.0.clone()).collect();
+    let request = Request { mode: Mode::Train, outputs, optimize, ..Request::predicting(&[]) };
+    let mut engine = Engine::new(&model, request).unwrap();
+    let batch = tensor(&case["x"]).0[0];
+    engine.run(&mut state, &inputs.iter().map(Vec::as_slice).collect::<Vec<_>>(), batch, 1, &Pool::new(1)).unwrap();
+    let check = |what: &str, value: &Value| {
+        assert_close(&format!("{name}: {what}"), engine.output(what).unwrap(), &tensor(value).1, tolerance);
+    };
+    check("y", &case["y"]);
+    case["gradients"].as_object().unwrap().iter().for_each(|(path, dw)| check(&format!("gradient/{path}"), dw));
+    if let Some(dx) = case.get("dx") {
+        check("gradient/x", dx);
+    }
+    if let Some(penalty) = case["penalty"].as_f64() {
+        assert_close(&name, engine.output("penalty").unwrap(), &[penalty], tolerance);
+    }
+}
+
+#[test]
+fn layers_agree_with_the_reference() {
+    for case in cases() {
+        for optimize in [true, false] {
+            follow::<f64>(&case, optimize, (1e-10, 1e-12));
+            follow::<f32>(&case, optimize, (1e-5, 5e-6));
+        }
+    }
+}
+
+/// Every layer of this page, without anything random.
+fn layers() -> Vec<AnyLayer> {
+    let keys = [
+        "simple_rnn",
+        "lstm",
+        "gru",
+        "attention",
+        "transformer_encoder",
+        "time_pooling",
+        "self_attention_pooling",
+        "attention_pooling",
+        "capsule_pooling",
+    ];
+    AnyLayer::examples().into_iter().filter(|layer| keys.contains(&layer.key())).collect()
+}
+
+fn noise(seed: u64, len: usize) -> Vec<f64> {
+    let mut rng = gradus_tensor::Rng::new(seed);
+    (0..len).map(|_| rng.normal()).collect()
+}
+
+/// What a model gives when predicting, in the order of its outputs.
+fn predict(model: &Model, state: &mut State<f64>, inputs: &[&[f64]], batch: usize) -> Vec<Vec<f64>> {
+    let names: Vec<&str> = model.outputs().iter().map(|o| o.0.as_str()).collect();
+    let mut engine = Engine::new(model, Request::predicting(&names)).unwrap();
+    engine.run(state, inputs, batch, 1, &Pool::new(1)).unwrap();
+    names.iter().map(|name| engine.output(name).unwrap().to_vec()).collect()
+}
+
+#[test]
+fn what_stands_in_padding_does_not_matter() {
+    let (length, units, lengths) = (5, 4, [5usize, 2, 0, 3]);
+    let mask: Vec<f64> = lengths.iter().flat_map(|&n| (0..length).map(move |t| f64::from(u8::from(t < n)))).collect();
+    for layer in layers() {
+        let g = Graph::new();
+        let x = g.input("x", [length, units]).with_mask(&g.input("mask", [length]));
+        let y = x.layer(layer.clone());
+        let has_time = y.mask().is_some();
+        let width = y.shape().len_at(1) / if has_time { length } else { 1 };
+        let loss = y.square().sum_all();
+        let dx = g.gradients(&loss, &[&x]).unwrap_or_else(|error| panic!("{layer:?}: {error}")).remove(0);
+        let model = g.model(&[("y", &y), ("dx", &dx)]).unwrap();
+        let mut state = State::<f64>::new(&model, 3);
+        let mut run = |garbage: f64| {
+            let mut values = noise(1, lengths.len() * length * units);
+            for (x, there) in values.chunks_mut(units).zip(&mask).filter(|(_, there)| **there == 0.0) {
+                x.fill(garbage + there);
+            }
+            predict(&model, &mut state, &[&values, &mask], lengths.len())
+        };
+        let (clean, spoilt) = (run(0.0), run(1e4));
+        assert!(spoilt.iter().flatten().all(|x| x.is_finite()), "{layer:?}");
+        if has_time {
+            for (i, there) in mask.iter().enumerate() {
+                let at = i * width..(i + 1) * width;
+                assert!(*there == 0.0 || clean[0][at.clone()] == spoilt[0][at], "{layer:?}: step {i}");
+            }
+        } else {
+            assert_eq!(clean[0], spoilt[0], "{layer:?}");
+            let zero = clean[0][2 * width..3 * width].iter().all(|y| *y == 0.0);
+            assert!(zero, "{layer:?}: padding alone gives zeros, not {:?}", &clean[0][2 * width..3 * width]);
+            assert!(
+                clean[1].chunks(units).zip(&mask).all(|(dx, m)| *m == 1.0 || dx.iter().all(|x| *x == 0.0)),
+                "{layer:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn masks_travel_from_an_embedding_to_a_pooling() {
+    let g = Graph::new();
+    let ids = g.index_input("words", [7]);
+    let x = ids.layer(Embedding::new(20, 8).padding(0)).layer(seq![
+        Dense::new(6).tanh(),
+        Dropout::new(0.1),
+        SinusoidalPositions::default()
+    ]);
+    let h = x.layer(TransformerEncoder::new(2)).layer(Gru::new(5).return_sequence().bidirectional());
+    assert_eq!(h.mask().map(|mask| mask.shape().to_string()).as_deref(), Some("[B, 7]"));
+    assert!(h.layer(Flatten).mask().is_none());
+    // As many vectors as steps: still no sequence.
+    let vectors = h.layer(SelfAttentionPooling::new(7));
+    assert_eq!((vectors.shape().to_string(), vectors.mask().is_none()), ("[B, 7, 10]".into(), true));
+    assert!(h.layer(TimePooling::default()).mask().is_none());
+    assert!(ids.layer(Embedding::new(20, 8)).mask().is_none());
+    let masked = g.input("numbers", [7, 3]).layer(Masking::default());
+    assert_eq!(masked.layer(Lstm::new(3).return_sequence()).mask().unwrap().shape().to_string(), "[B, 7]");
+    assert!(g.model(&[("y", &vectors)]).is_ok());
+}
+
+/// Words to sentences to documents.
+fn hierarchical(sentences: usize, words: usize) -> Model {
+    let g = Graph::new();
+    let x = g.index_input("words", [sentences, words]).layer(Embedding::new(9, 4).padding(0));
+    assert_eq!(x.mask().unwrap().shape(), Shape::batched(&[sentences, words]));
+    let x = x.layer(seq![Gru::new(3).bidirectional().return_sequence(), AttentionPooling::default()]);
+    assert_eq!((x.shape(), x.mask().unwrap().shape()), (Shape::batched(&[sentences, 6]), Shape::batched(&[sentences])));
+    let x = x.layer(seq![Gru::new(3).bidirectional().return_sequence(), AttentionPooling::default(), Dense::new(2)]);
+    g.model(&[("y", &x)]).unwrap()
+}
+
+#[test]
+fn a_hierarchical_network_does_not_see_padded_words_and_sentences() {
+    let (small, large) = (hierarchical(2, 3), hierarchical(4, 5));
+    let mut state = State::<f64>::new(&small, 1);
+    let document = [1.0, 5.0, 2.0, 8.0, 3.0, 0.0];
+    let expected = predict(&small, &mut state, &[&document], 1).remove(0);
+    let mut padded = vec![0.0; 20];
+    padded[..3].copy_from_slice(&document[..3]);
+    padded[5..8].copy_from_slice(&document[3..]);
+    let mut own = State::<f64>::new(&large, 2);
+    assert_eq!(own.copy_from(&state), small.variables().len());
+    let received = predict(&large, &mut own, &[&padded], 1).remove(0);
+    assert_close("padded document", &received, &expected, (1e-13, 1e-15));
+}
+
+#[test]
+fn embeddings_start_as_told_and_train_only_if_they_may() {
+    let vectors: Vec<f64> = (1..=6).map(f64::from).collect();
+    let build = |layer: Embedding| {
+        let g = Graph::new();
+        let y = g.index_input("words", [2]).layer(seq![layer, Flatten, Dense::new(1)]);
+        TrainStep::new(Sgd::default()).loss("y", Mse::default()).build(&g.model(&[("y", &y)]).unwrap()).unwrap()
+    };
+    let trained = |layer: Embedding| {
+        let model = build(layer);
+        let mut state = State::<f64>::new(&model, 1);
+        let request = Request { mode: Mode::Train, updates: true, ..Request::predicting(&["loss"]) };
+        let mut engine = Engine::new(&model, request).unwrap();
+        engine.run(&mut state, &[&[1.0, 0.0], &[3.0]], 1, 1, &Pool::new(1)).unwrap();
+        state.variable("embedding/weight").unwrap().to_vec()
+    };
+    let words = Embedding::new(3, 2).padding(0).vectors(vectors.clone());
+    assert_eq!(trained(words.clone().frozen()), [0.0, 0.0, 3.0, 4.0, 5.0, 6.0]);
+    let after = trained(words);
+    assert!(after[..2] == [0.0, 0.0] && after[2] != 3.0 && after[4..] == [5.0, 6.0], "{after:?}");
+    let after = trained(Embedding::new(3, 2).vectors(vectors));
+    assert!(after[0] != 1.0 && after[2] != 3.0 && after[4..] == [5.0, 6.0], "{after:?}");
+    // An id that does not exist is no number.
+    let model = build(Embedding::new(3, 2));
+    let mut state = State::<f64>::new(&model, 1);
+    let loss = {
+        let mut engine = Engine::new(&model, Request::predicting(&["y"])).unwrap();
+        engine.run(&mut state, &[&[3.0, 0.0], &[0.0]], 1, 1, &Pool::new(1)).unwrap();
+        engine.output("y").unwrap()[0]
+    };
+    assert!(loss.is_nan());
+}
+
+#[test]
+fn the_forget_gate_starts_open_and_names_tell_layer_and_direction() {
+    let g = Graph::new();
+    let y = g.input("x", [3, 2]).layer(Lstm::new(2).layers(2).bidirectional());
+    let model = g.model(&[("y", &y)]).unwrap();
+    let paths: Vec<&str> = model.variables().iter().map(|v| v.path.as_str()).collect();
+    let expected: Vec<String> = ["layer0/forward", "layer0/backward", "layer1/forward", "layer1/backward"]
+        .iter()
+        .flat_map(|place| ["weight", "recurrent_weight", "bias"].map(|name| format!("lstm/{place}/{name}")))
+        .collect();
+    assert_eq!(paths, expected);
+    let state = State::<f64>::new(&model, 1);
+    assert_eq!(state.variable("lstm/layer1/backward/bias").unwrap(), [0.0, 0.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0]);
+}
+
+#[test]
+fn dropped_states_are_the_same_in_all_steps_and_only_when_training() {
+    let build = |rate: f64| {
+        let g = Graph::new();
+        let layer = Gru { recurrent_dropout: rate, ..Gru::new(4).return_sequence() };
+        let y = g.input("x", [6, 2]).layer(layer);
+        g.model(&[("y", &y)]).unwrap()
+    };
+    let (plain, dropping) = (build(0.0), build(0.5));
+    let mut state = State::<f64>::new(&plain, 1);
+    let x = noise(1, 3 * 12);
+    assert_eq!(predict(&plain, &mut state, &[&x], 3), predict(&dropping, &mut state, &[&x], 3));
+    let random = dropping.nodes().iter().filter(|node| matches!(node.op, gradus_graph::Op::Random(_))).count();
+    assert_eq!(random, 1, "one mask for all steps");
+    let mut engine = Engine::new(&dropping, Request { mode: Mode::Train, ..Request::predicting(&["y"]) }).unwrap();
+    engine.run(&mut state, &[&x], 3, 1, &Pool::new(1)).unwrap();
+    assert_ne!(engine.output("y").unwrap(), predict(&plain, &mut state, &[&x], 3)[0]);
+}
+
+fn refused(layer: impl Into<AnyLayer>, shape: &[usize]) -> String {
+    let g = Graph::new();
+    let y = g.input("x", shape).layer(layer.into());
+    let error = g.model(&[("y", &y)]).unwrap_err().to_string();
+    error.lines().filter(|line| !line.contains("-->")).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn what_does_not_fit_is_refused_with_a_remedy() {
+    assert_eq!(
+        refused(Attention::new(4), &[5, 6]),
+        "`attention` in `attention`\n  expected: features that 4 heads divide\n  received: 6\n  help:     choose another number of `heads`, or set `units` to a multiple of it"
+    );
+    assert_eq!(
+        refused(TimePooling::of(TimeMethod::KMax, 6), &[5, 3]),
+        "`time_pooling` in `time_pooling`\n  expected: `k` of at most the 5 steps of [B, 5, 3]\n  received: 6\n  help:     lower `k`, or pad the sequences to a greater length"
+    );
+    assert_eq!(
+        refused(Lstm::new(3), &[4]),
+        "`lstm` in `lstm`\n  expected: sequences, [B, T, D]\n  received: [B, 4]\n  help:     a recurrent layer before it must return its sequence (`return_sequence = true`); ids need an `embedding`"
+    );
+    assert!(
+        refused(Gru::new(3), &[0, 4])
+            .contains("expected: sequences of at least one step and one feature\n  received: [B, 0, 4]")
+    );
+    assert!(refused(Gru::new(0), &[2, 4]).contains("`units` of at least 1"));
+    assert!(
+        refused(SimpleRnn { dropout: 0.1, ..SimpleRnn::new(2) }, &[2, 4])
+            .contains("it acts between layers: set `layers = 2`")
+    );
+    assert!(refused(Gru { merge: Merge::Sum, ..Gru::new(2) }, &[2, 4]).contains("set `bidirectional = true`"));
+    assert!(
+        refused(TransformerEncoder::new(3), &[5, 4])
+            .contains("in `transformer_encoder/attention`\n  expected: features that 3 heads")
+    );
+    assert!(refused(TimePooling::new(TimeMethod::ChunkMax), &[5, 3]).contains("`k` of at least 1"));
+    assert!(refused(TimePooling::of(TimeMethod::Max, 2), &[5, 3]).contains("no `k` for this method"));
+    assert!(
+        refused(LearnedPositions { length: Some(4), ..Default::default() }, &[5, 3])
+            .contains("sequences of at most 4 steps\n  received: 5")
+    );
+    assert!(
+        refused(CapsulePooling { iterations: 0, ..CapsulePooling::new(2, 2) }, &[5, 3])
+            .contains("`iterations` of at least 1")
+    );
+    assert!(
+        refused(Embedding::new(3, 2).padding(3), &[5]).contains("`padding` below the vocabulary of 3\n  received: 3")
+    );
+    assert!(
+        refused(Embedding::new(3, 2).vectors(vec![1.0]), &[5])
+            .contains("6 first values, 2 for each of 3 ids\n  received: 1")
+    );
+    assert!(refused(Masking::default(), &[5]).contains("put this layer where the time axis still is"));
+    let g = Graph::new();
+    let y = g.input("x", [5, 3]).with_mask(&g.input("mask", [4])).layer(Gru::new(2));
+    let error = g.model(&[("y", &y)]).unwrap_err().to_string();
+    assert!(
+        error.contains("expected: a mask of its first axes, [B, 5]\n  received: a mask [B, 4] for [B, 5, 3]"),
+        "{error}"
+    );
+}
+
+#[test]
+fn recipes_name_a_pooling_by_its_method() {
+    let read = |text: &str| serde_json::from_str::<AnyLayer>(text).map_err(|error| error.to_string());
+    assert_eq!(read(r#"{"time_pooling": "average"}"#).unwrap(), TimePooling::new(TimeMethod::Average).into());
+    let k_max = TimePooling::of(TimeMethod::KMax, 3);
+    assert_eq!(read(r#"{"time_pooling": {"method": "k_max", "k": 3}}"#).unwrap(), k_max.into());
+    assert!(
+        read(r#"{"time_pooling": "middle"}"#)
+            .unwrap_err()
+            .contains("unknown variant `middle`, expected one of `first`")
+    );
+    assert!(read(r#"{"lstm": {}}"#).unwrap_err().contains("missing field `units`"));
+}
