@@ -127,7 +127,7 @@ fn layers() -> Vec<AnyLayer> {
 }
 
 fn noise(seed: u64, len: usize) -> Vec<f64> {
-    let mut rng = gradus_tensor::Rng::new(seed);
+    let mut rng = gradus_tensor::Rng::new(seed, 0, 0);
     (0..len).map(|_| rng.normal()).collect()
 }
 
