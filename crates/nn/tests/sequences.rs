@@ -191,6 +191,8 @@ fn masks_travel_from_an_embedding_to_a_pooling() {
     let h = x.layer(TransformerEncoder::new(2)).layer(Gru::new(5).return_sequence().bidirectional());
     assert_eq!(h.mask().map(|mask| mask.shape().to_string()).as_deref(), Some("[B, 7]"));
     assert!(h.layer(Flatten).mask().is_none());
+    let turned = g.input("square", [7, 7]).with_mask(&g.input("there", [7])).layer(Permute::new([2, 1]));
+    assert!(turned.layer(Dense::new(3)).mask().is_none());
     // As many vectors as steps: still no sequence.
     let vectors = h.layer(SelfAttentionPooling::new(7));
     assert_eq!((vectors.shape().to_string(), vectors.mask().is_none()), ("[B, 7, 10]".into(), true));
