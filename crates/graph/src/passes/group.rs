@@ -253,21 +253,29 @@ impl<'a> Grouper<'a> {
 
     /// Maps over one domain that read one value, or values of one kernel, become one map.
     fn join_neighbours(&mut self) {
-        let reads = |grouper: &Self, g: usize| -> Vec<(Option<usize>, NodeId)> {
-            let values = grouper.groups[g].nodes.iter().flat_map(|&n| grouper.leaves(n));
-            let source = |x: NodeId| (grouper.of[x], if grouper.of[x].is_some() { 0 } else { x });
-            values.filter(|&x| grouper.dag.constant(x).is_none()).map(source).collect()
-        };
         let maps: Vec<usize> =
             (0..self.groups.len()).filter(|&g| self.fuse && self.groups[g].work == Work::Map).collect();
-        for (i, &a) in maps.iter().enumerate() {
-            for &b in &maps[i + 1..] {
+        let mut reads: Vec<Vec<NodeId>> = maps
+            .iter()
+            .map(|&g| {
+                let values = self.groups[g].nodes.iter().flat_map(|&n| self.leaves(n));
+                let mut values: Vec<NodeId> = values.filter(|&x| self.dag.constant(x).is_none()).collect();
+                values.sort_unstable();
+                values.dedup();
+                values
+            })
+            .collect();
+        for i in 0..maps.len() {
+            for j in i + 1..maps.len() {
+                let (a, b) = (maps[i], maps[j]);
                 let alive = !self.groups[a].nodes.is_empty() && !self.groups[b].nodes.is_empty();
-                if alive && self.groups[a].domain == self.groups[b].domain {
-                    let shared = reads(self, b);
-                    if reads(self, a).iter().any(|x| shared.contains(x)) {
-                        self.merge(a, b);
-                    }
+                if !alive || self.groups[a].domain != self.groups[b].domain {
+                    continue;
+                }
+                let same = |x: NodeId, y: NodeId| x == y || self.of[x].is_some() && self.of[x] == self.of[y];
+                if reads[i].iter().any(|&x| reads[j].iter().any(|&y| same(x, y))) && self.merge(a, b).is_some() {
+                    let guest = std::mem::take(&mut reads[j]);
+                    reads[i].extend(guest);
                 }
             }
         }

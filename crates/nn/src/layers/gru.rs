@@ -136,16 +136,20 @@ impl Cell for Gru {
         let candidate = gate(p, 2, units);
         let (gates, product) = if self.reset_after {
             let all = h.matmul(&weights.recurrent);
+            // Added to the whole product, where it costs nothing: zeros for the other gates.
+            let all = match &weights.extra {
+                Some(bias) => all + bias,
+                None => all,
+            };
             (both + all.slice(-1, 0..2 * units), Some(gate(&all, 2, units)))
         } else {
             (both + h.matmul(&weights.recurrent.slice(-1, 0..2 * units)), None)
         };
         let gates = gates.sigmoid();
         let (reset, update) = (gate(&gates, 0, units), gate(&gates, 1, units));
-        let n = match (product, &weights.extra) {
-            (Some(product), Some(bias)) => candidate + reset * (product + bias),
-            (Some(product), None) => candidate + reset * product,
-            (None, _) => candidate + (reset * h).matmul(&gate(&weights.recurrent, 2, units)),
+        let n = match product {
+            Some(product) => candidate + reset * product,
+            None => candidate + (reset * h).matmul(&gate(&weights.recurrent, 2, units)),
         };
         let n = n.tanh();
         vec![&n + update * (old - &n)]
@@ -153,7 +157,7 @@ impl Cell for Gru {
 
     fn extra(&self, x: &Node, units: usize) -> Option<Node> {
         let init = self.bias_init.with(Fans { inputs: units, outputs: units });
-        self.reset_after.then(|| x.param("recurrent_bias", [units], init, Role::Bias))
+        self.reset_after.then(|| x.param("recurrent_bias", [units], init, Role::Bias).pad(0, 2 * units, 0, 0.0))
     }
 }
 
