@@ -39,7 +39,7 @@ impl Layer for SinusoidalPositions {
         };
         let at = |t: usize, d: usize| {
             let angle = t as f64 / self.base.powf((d - d % 2) as f64 / steps.units as f64);
-            if d % 2 == 0 { angle.sin() } else { angle.cos() }
+            if d.is_multiple_of(2) { angle.sin() } else { angle.cos() }
         };
         let values = (0..steps.length).flat_map(|t| (0..steps.units).map(move |d| at(t, d))).collect();
         x + x.param("table", [steps.length, steps.units], Values(values), Role::Frozen)
