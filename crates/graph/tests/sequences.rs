@@ -50,7 +50,7 @@ fn gradient(ranges: &[(usize, usize)]) -> (Vec<f64>, Vec<f64>, usize) {
     let model = g.model(&[("dx", &dx)]).unwrap();
     let pads = model.nodes().iter().filter(|n| matches!(n.op, Op::Add(_)) && n.shape == x.shape()).count();
     let values = normal(3 * 24, &mut Rng::new(1, 0, 0));
-    let received = run::<f64>(&model, Request::predicting(&["dx"]), &[values.clone()], 3).remove(0);
+    let received = run::<f64>(&model, Request::predicting(&["dx"]), std::slice::from_ref(&values), 3).remove(0);
     let weight = |t: usize| -> f64 {
         ranges.iter().enumerate().filter(|(_, r)| (r.0..r.1).contains(&t)).map(|(i, _)| (i + 1) as f64).sum()
     };
