@@ -2,6 +2,7 @@
 
 use crate::failure::{Failure, Result};
 use crate::recipe::{DataSection, Part, Recipe};
+use gradus_data::text::vocabulary::Vocabulary;
 use gradus_data::{Dataset, FittedPipeline, Locator, Schema, Source, check, hold_out};
 use std::borrow::Cow;
 use std::path::Path;
@@ -76,7 +77,7 @@ fn make(
     whole: Cow<'_, Dataset>,
     valid: Option<Dataset>,
     test: Option<Dataset>,
-    schema: Schema,
+    mut schema: Schema,
 ) -> Result<Materials> {
     let mut held = vec![];
     for part in [&data.test, &data.valid] {
@@ -93,6 +94,18 @@ fn make(
         _ => read,
     };
     let (test, valid) = (part(&data.test, test), part(&data.valid, valid));
+    let (train, valid, test) = match Vocabulary::fit(&train) {
+        None => (train, valid, test),
+        Some(vocabulary) => {
+            if !data.transforms.is_empty_for_inputs() {
+                let problem = "transforms of the inputs do not suit texts, which are ids of words";
+                return Err(Failure::usage(problem, "leave them out: an embedding learns what each word means"));
+            }
+            schema.text = Some(vocabulary.text().clone());
+            let apply = |data: Dataset| vocabulary.apply(data);
+            (apply(train), valid.map(apply), test.map(apply))
+        }
+    };
     let (transforms, train) = data.transforms.fit_apply(train)?;
     let train = train.with_augmentation(&data.augment)?;
     let apply = |data: Option<Dataset>| data.map(|data| transforms.apply(data)).transpose();
@@ -154,6 +167,8 @@ pub fn with_absolute_paths(recipe: &Recipe, locator: &Locator) -> Recipe {
             Source::Npz(npz) => place(&mut npz.path),
             Source::Csv(csv) => place(&mut csv.path),
             Source::Cifar(cifar) => place(&mut cifar.path),
+            Source::Text(text) if text.embedded.is_some() => {}
+            Source::Text(text) => place(&mut text.path),
             Source::Embedded(_) | Source::Take(_) => {}
         }
     }

@@ -3,10 +3,12 @@
 use crate::augment::Augment;
 use crate::error::DataError;
 use crate::schema::{Column, Schema, TargetSchema};
+use crate::text::{Encoded, TextSchema};
 use gradus_tensor::{Element, Tensor};
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::hash::Hash;
+use std::sync::Arc;
 
 /// A table of samples: inputs `[N, features…]` as `f32`, and what is to be predicted of each.
 ///
@@ -29,6 +31,8 @@ pub struct Dataset {
     pub(crate) groups: Option<Vec<u32>>,
     /// What the loader does to each sample in each epoch.
     pub(crate) augment: Vec<Augment>,
+    /// The words, if the inputs are ids of them.
+    pub(crate) text: Option<Arc<TextSchema>>,
 }
 
 /// What is to be predicted.
@@ -72,7 +76,24 @@ impl Dataset {
         if let Some(targets) = target.rows().filter(|&targets| targets != inputs.rows()) {
             return Err(DataError::Lengths { file: "data".to_string(), inputs: inputs.rows(), targets });
         }
-        Ok(Dataset { inputs: inputs.into_f32(), columns: None, target, groups: None, augment: vec![] })
+        Ok(Dataset { inputs: inputs.into_f32(), columns: None, target, groups: None, augment: vec![], text: None })
+    }
+
+    /// Texts as ids, with the words that these are.
+    ///
+    /// # Errors
+    /// Texts and targets that differ in number.
+    pub fn of_texts(text: TextSchema, encoded: Encoded, target: Target) -> Result<Dataset, DataError> {
+        let rows = encoded.ids.len() / encoded.shape.iter().product::<usize>().max(1);
+        let shape: Vec<usize> = std::iter::once(rows).chain(encoded.shape).collect();
+        let ids: Vec<f32> = encoded.ids.iter().map(|&id| id as f32).collect();
+        let data = Dataset::new(Tensor::new(shape, ids)?, target)?;
+        Ok(Dataset { text: Some(Arc::new(text)), ..data })
+    }
+
+    /// The words, if the inputs are ids of words.
+    pub fn text(&self) -> Option<&TextSchema> {
+        self.text.as_deref()
     }
 
     /// The same data with its table columns named. Fails unless the columns make exactly the features there are.
@@ -257,7 +278,14 @@ impl Dataset {
             }
         };
         let groups = self.groups.as_ref().map(|groups| indices.iter().map(|&i| groups[i]).collect());
-        Ok(Dataset { inputs, columns: self.columns.clone(), target, groups, augment: self.augment.clone() })
+        Ok(Dataset {
+            inputs,
+            columns: self.columns.clone(),
+            target,
+            groups,
+            augment: self.augment.clone(),
+            text: self.text.clone(),
+        })
     }
 
     /// The samples of several data sets one after the other, `[N₁ + N₂ + …, features…]`.
@@ -308,7 +336,14 @@ impl Dataset {
                 Target::Values { values: Tensor::new([rows, names.len()], values)?, names: names.clone() }
             }
         };
-        Ok(Dataset { inputs, columns: first.columns.clone(), target, groups: None, augment: first.augment.clone() })
+        Ok(Dataset {
+            inputs,
+            columns: first.columns.clone(),
+            target,
+            groups: None,
+            augment: first.augment.clone(),
+            text: first.text.clone(),
+        })
     }
 
     /// What a model must remember of this data.
@@ -318,7 +353,8 @@ impl Dataset {
             Target::Classes { classes, .. } => TargetSchema::Classes(classes.clone()),
             Target::Values { names, .. } => TargetSchema::Values(names.clone()),
         };
-        Schema { features: self.feature_shape().to_vec(), columns: self.columns.clone(), target }
+        let text = self.text.as_deref().cloned();
+        Schema { features: self.feature_shape().to_vec(), columns: self.columns.clone(), text, target }
     }
 
     /// The SHA-256 of shape, inputs, classes, targets and augmentation, as 64 hexadecimal digits: two data sets agree exactly when their
@@ -340,6 +376,9 @@ impl Dataset {
                 hash.update(format!("values {names:?}"));
                 part(&mut hash, values);
             }
+        }
+        if let Some(text) = &self.text {
+            hash.update(format!("{:?}", text.words));
         }
         if !self.augment.is_empty() {
             hash.update(format!("{:?}", self.augment));

@@ -79,6 +79,15 @@ pub const KNOWN: &[KnownSet] = &[
         origin: "part of the program",
     },
     KnownSet {
+        name: "mnist1d",
+        about: "5000 signals of 40 points, 10 classes, made by the rule of Greydanus 2020; embedded",
+        licence: "none needed: generated",
+        files: &[],
+        archive: None,
+        addresses: &[],
+        origin: "part of the program",
+    },
+    KnownSet {
         name: "mnist",
         about: "70000 handwritten digits, 28×28 grey, 10 classes",
         licence: "CC BY-SA 3.0 as commonly stated; copyright Yann LeCun and Corinna Cortes",
@@ -495,7 +504,7 @@ mod tests {
         let error = get("minst", None, Path::new("/no/such"), &mut |_, _, _| {}).unwrap_err().to_string();
         assert_eq!(
             error,
-            "there is no known data set named \"minst\"; known are \"digits\", \"iris\", \"mnist\", \"fashion-mnist\", \
+            "there is no known data set named \"minst\"; known are \"digits\", \"iris\", \"mnist1d\", \"mnist\", \"fashion-mnist\", \
              \"cifar10\", \"adult\", \"kc_house\", \"ai-edu\"; correct the name, or give the path of your own files in the recipe"
         );
         let error = Locator::new(["/no"]).find("mnist/x.gz").unwrap_err().to_string();

@@ -8,6 +8,7 @@
 //! | [`locator`] | [`Locator`]: where relative paths are looked for |
 //! | [`transforms`] | [`Pipeline`]: min-max, z-score, robust, mean-absolute, unit norm, log1p, one-hot; fitted on the training data, applied anywhere |
 //! | [`augment`] | [`Augment`]: flips, shifts and crops of training pictures, other ones in each epoch |
+//! | [`text`] | texts to ids: tokens, vocabularies, word vectors |
 //! | [`split`] | parts held out for validation and test, k folds; stratified, grouped |
 //! | [`check`] | checks before training |
 //! | [`audit`] | samples in two parts, features that never change or lack a scale |
@@ -30,6 +31,7 @@ pub mod readers;
 pub mod report;
 pub mod schema;
 pub mod split;
+pub mod text;
 pub mod transforms;
 
 pub use augment::Augment;

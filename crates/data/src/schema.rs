@@ -1,6 +1,7 @@
 //! What a model must remember of its training data, so that other data are read the same way: the order and encoding of the
 //! columns, the list of classes, the names of the targets.
 
+use crate::text::TextSchema;
 use serde::{Deserialize, Serialize};
 
 /// The shape and meaning of a data set, without its rows. Stored in the model file.
@@ -12,6 +13,9 @@ pub struct Schema {
     /// How each column of a table becomes features; `None` for arrays and pictures.
     #[serde(default)]
     pub columns: Option<Vec<Column>>,
+    /// How texts become the ids that are the inputs; `None` where they are numbers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<TextSchema>,
     /// What is to be predicted.
     pub target: TargetSchema,
 }

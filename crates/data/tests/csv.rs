@@ -149,7 +149,7 @@ fn predictions_find_their_columns() {
 #[test]
 fn a_table_for_a_model_of_arrays() {
     let folder = Folder::new("arrays");
-    let schema = Schema { features: vec![2, 2], columns: None, target: gradus_data::TargetSchema::None };
+    let schema = Schema { features: vec![2, 2], columns: None, text: None, target: gradus_data::TargetSchema::None };
     for text in ["1,2,3,4\n5,6,7,8\n", "a,b,c,d\n1,2,3,4\n5,6,7,8\n"] {
         folder.file("t.csv", text);
         let new = Source::for_inputs("t.csv", None, &folder.locator()).unwrap();

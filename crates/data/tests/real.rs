@@ -132,7 +132,7 @@ fn known_sets_are_taken_from_a_folder() {
     let found = known::list(&Locator::new([&cache]));
     let complete: Vec<&str> =
         found.iter().filter(|status| status.is_complete()).map(|status| status.set.name).collect();
-    assert_eq!(complete, ["digits", "iris", "mnist", "adult", "kc_house", "ai-edu"]);
+    assert_eq!(complete, ["digits", "iris", "mnist1d", "mnist", "adult", "kc_house", "ai-edu"]);
     std::fs::remove_dir_all(&cache).unwrap();
 }
 

@@ -70,6 +70,14 @@ impl Describe {
             size(memory.constants),
             size(memory.state)
         );
+        if let Some(words) = &materials.schema.text {
+            text += &format!(
+                "texts are {:?} ids of {}: padding, the unknown word, and {} words of the training data\n",
+                words.shape(),
+                words.vocabulary(),
+                words.words.len()
+            );
+        }
         if !recipe.data.augment.is_empty() {
             let steps: Vec<String> = recipe.data.augment.iter().map(ToString::to_string).collect();
             text += &format!("each epoch changes the training pictures: {}\n", steps.join("; "));

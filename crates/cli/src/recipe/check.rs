@@ -80,6 +80,13 @@ pub(super) fn check(recipe: &Recipe, document: &Document) -> Result<(), RecipeEr
             path.push_str(".from");
             source = &take.from;
         }
+        if let Source::Text(text) = source
+            && let Err(DataError::Option { option, received, expected }) = text.options().check()
+        {
+            let path = format!("{path}.{option}");
+            let problem = format!("`{path}` is {received}");
+            return at(&path, problem, &expected, "correct the setting");
+        }
     }
     let train = &recipe.train;
     for (key, value) in [("epochs", train.epochs), ("batch_size", train.batch_size as u64)] {

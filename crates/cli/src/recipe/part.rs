@@ -1,6 +1,6 @@
 //! Data for validation or test: a source of its own, or a part held out of the training data.
 
-use gradus_data::readers::{CifarSource, CsvSource, Embedded, IdxSource, NpySource, NpzSource, Take};
+use gradus_data::readers::{CifarSource, CsvSource, Embedded, IdxSource, NpySource, NpzSource, Take, TextSource};
 use gradus_data::{Holdout, Source};
 use serde::{Deserialize, Serialize};
 
@@ -41,6 +41,8 @@ struct Fields {
     #[serde(skip_serializing_if = "Option::is_none")]
     cifar: Option<CifarSource>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    text: Option<TextSource>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     embedded: Option<Embedded>,
     #[serde(skip_serializing_if = "Option::is_none")]
     take: Option<Box<Take>>,
@@ -50,7 +52,7 @@ impl TryFrom<Fields> for Part {
     type Error = &'static str;
 
     fn try_from(fields: Fields) -> Result<Part, &'static str> {
-        let Fields { fraction, count, fold, of, stratified, shuffle, idx, npy, npz, csv, cifar, embedded, take } =
+        let Fields { fraction, count, fold, of, stratified, shuffle, idx, npy, npz, csv, cifar, text, embedded, take } =
             fields;
         let sizes = usize::from(fraction.is_some()) + usize::from(count.is_some()) + usize::from(fold.is_some());
         let held = sizes > 0 || of.is_some() || stratified.is_some() || shuffle.is_some();
@@ -60,6 +62,7 @@ impl TryFrom<Fields> for Part {
         sources.extend(npz.map(Source::Npz));
         sources.extend(csv.map(Source::Csv));
         sources.extend(cifar.map(Source::Cifar));
+        sources.extend(text.map(Source::Text));
         sources.extend(embedded.map(Source::Embedded));
         sources.extend(take.map(Source::Take));
         match (held, sources.pop()) {
@@ -97,6 +100,7 @@ impl From<Part> for Fields {
             Part::Source(Source::Npz(source)) => fields.npz = Some(source),
             Part::Source(Source::Csv(source)) => fields.csv = Some(source),
             Part::Source(Source::Cifar(source)) => fields.cifar = Some(source),
+            Part::Source(Source::Text(source)) => fields.text = Some(source),
             Part::Source(Source::Embedded(source)) => fields.embedded = Some(source),
             Part::Source(Source::Take(source)) => fields.take = Some(source),
         }

@@ -35,3 +35,4 @@ header += b" " * (118 - len(header) - 1) + b"\n"
 (folder / "cifar").mkdir(exist_ok=True)
 (folder / "cifar" / "data_batch_1.bin").write_bytes(bytes(3073) + bytes(1000))
 (folder / "cifar" / "test.bin").write_bytes(bytes(3073))
+(folder / "unlabelled.txt").write_text("good\tA fine day.\nbad\tRain.\nNo label here.\n")

@@ -1,5 +1,7 @@
-//! Small real data sets that are part of the program: they need no file and no network. They come with the `smartcore` crate.
+//! Small data sets that are part of the program: they need no file and no network. Digits and irises are real and come with the
+//! `smartcore` crate; the signals of MNIST-1D are made by its author's rule.
 
+use super::mnist1d;
 use crate::dataset::{Dataset, Target};
 use crate::schema::{Column, Encoding};
 use gradus_tensor::Tensor;
@@ -14,21 +16,26 @@ pub enum Embedded {
     Digits,
     /// 150 irises of 3 species with 4 measurements in cm, as Fisher 1936 printed them.
     Iris,
+    /// 5000 signals of 40 points in 10 classes, the digits, with mean 0 and standard deviation 1: MNIST-1D of Greydanus 2020,
+    /// arXiv:2011.14439, the same data up to rounding as those of his package. The first 4000 are to train on, the last 1000 to test with.
+    /// The paper's accuracies: logistic 0.32, MLP 0.68, CNN 0.94, GRU 0.91.
+    Mnist1d,
 }
 
 impl Embedded {
     /// All of them.
-    pub const ALL: [Embedded; 2] = [Embedded::Digits, Embedded::Iris];
+    pub const ALL: [Embedded; 3] = [Embedded::Digits, Embedded::Iris, Embedded::Mnist1d];
 
     /// The name that a recipe writes.
     pub fn name(self) -> &'static str {
         match self {
             Embedded::Digits => "digits",
             Embedded::Iris => "iris",
+            Embedded::Mnist1d => "mnist1d",
         }
     }
 
-    /// The data: digits `[1797, 8, 8]`, iris `[150, 4]`.
+    /// The data: digits `[1797, 8, 8]`, iris `[150, 4]`, MNIST-1D `[5000, 40]`.
     pub fn read(self) -> Dataset {
         let whole = "the embedded set is whole";
         match self {
@@ -36,6 +43,12 @@ impl Embedded {
                 let set = smartcore::dataset::digits::load_dataset();
                 let inputs = Tensor::new([set.num_samples, 8, 8], set.data).expect(whole);
                 let labels = set.target.iter().map(|&digit| digit as u32).collect();
+                let classes = (0..10).map(|digit| digit.to_string()).collect();
+                Dataset::new(inputs, Target::Classes { labels, classes }).expect(whole)
+            }
+            Embedded::Mnist1d => {
+                let (values, labels) = mnist1d::signals();
+                let inputs = Tensor::new([labels.len(), values.len() / labels.len()], values).expect(whole);
                 let classes = (0..10).map(|digit| digit.to_string()).collect();
                 Dataset::new(inputs, Target::Classes { labels, classes }).expect(whole)
             }

@@ -5,6 +5,7 @@
 //! train = { npz = { path = "ai-edu/ch10.train.npz", task = "classes" } }
 //! train = { csv = { path = "kc_house/kc_house_data.csv", target = "price", task = "values", drop = ["id", "date"] } }
 //! train = { cifar = { path = "cifar10", split = "train" } }
+//! train = { text = { path = "reviews.csv", column = "text", target = "label" } }
 //! train = { embedded = "digits" }
 //! train = { take = { rows = 1000, from = { embedded = "digits" } } }
 //! ```
@@ -13,20 +14,25 @@ pub(crate) mod archive;
 pub mod cifar;
 pub mod csv;
 pub mod embedded;
+pub mod embedded_text;
 pub mod idx;
+mod mnist1d;
 pub mod npy;
 mod stream;
 mod table;
 pub mod take;
+pub mod text;
 mod view;
 
 pub use cifar::{CifarLabel, CifarSource, CifarSplit};
 pub use csv::CsvSource;
 pub use embedded::Embedded;
+pub use embedded_text::EmbeddedText;
 pub use idx::IdxSource;
 pub use npy::{NpySource, NpzSource};
 pub use stream::Stream;
 pub use take::Take;
+pub use text::TextSource;
 
 use crate::dataset::{Dataset, Target};
 use crate::error::DataError;
@@ -57,6 +63,8 @@ pub enum Source {
     Csv(CsvSource),
     /// CIFAR-10 or CIFAR-100.
     Cifar(CifarSource),
+    /// Texts.
+    Text(TextSource),
     /// A small set that is part of the program.
     Embedded(Embedded),
     /// Some rows of another source.
@@ -96,6 +104,7 @@ impl Source {
             Source::Npz(source) => source.read_inputs(locator),
             Source::Csv(source) => source.read_inputs(locator, schema),
             Source::Cifar(source) => source.read_inputs(locator),
+            Source::Text(source) => source.read_inputs(locator, schema),
             Source::Embedded(set) => Ok(Dataset { target: Target::None, ..set.read() }),
         }?;
         let data = fit_shape(data, schema)?;
@@ -113,6 +122,9 @@ impl Source {
             && (path.ends_with(".bin") || locator.find_entry(path).is_ok_and(|place| place.is_dir()))
         {
             return Ok(Source::Cifar(CifarSource { path: path.to_string(), ..base.clone() }));
+        }
+        if let Some(Source::Text(base)) = base {
+            return Ok(Source::Text(TextSource { path: path.to_string(), embedded: None, ..base.clone() }));
         }
         let place = locator.find(path)?;
         let format = if path == "-" {
@@ -149,6 +161,7 @@ impl Source {
             Source::Npz(source) => source.path.clone(),
             Source::Csv(source) => source.path.clone(),
             Source::Cifar(source) => source.path.clone(),
+            Source::Text(source) => source.name(),
             Source::Embedded(set) => set.name().to_string(),
             Source::Take(take) => take.from.name(),
         }
@@ -161,6 +174,7 @@ impl Source {
             Source::Npz(source) => source.read(locator, schema),
             Source::Csv(source) => source.read(locator, schema),
             Source::Cifar(source) => source.read(locator, schema),
+            Source::Text(source) => source.read(locator, schema),
             Source::Take(take) => take.of(take.from.read_with(locator, schema)?),
             Source::Embedded(set) => {
                 let data = set.read();

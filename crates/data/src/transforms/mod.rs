@@ -104,6 +104,19 @@ pub struct FittedPipeline {
 }
 
 impl Pipeline {
+    /// Whether the inputs stay as they are.
+    pub fn is_empty_for_inputs(&self) -> bool {
+        self.steps.iter().all(|step| match step {
+            Transform::MinMax(config) => config.on == On::Target,
+            Transform::ZScore(config) => config.on == On::Target,
+            Transform::Robust(config) => config.on == On::Target,
+            Transform::MeanAbsolute(config) => config.on == On::Target,
+            Transform::Log1p(config) => config.on == On::Target,
+            Transform::UnitNorm(_) => false,
+            Transform::OneHot(_) => true,
+        })
+    }
+
     /// Fits every transform to the data as the ones before it leave them.
     pub fn fit(&self, train: &Dataset) -> Result<FittedPipeline, DataError> {
         match &self.steps[..] {
