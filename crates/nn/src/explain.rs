@@ -35,6 +35,7 @@ pub type Family = (&'static str, &'static [Page]);
 /// The families of this crate, as a recipe meets them.
 pub const FAMILIES: &[Family] = &[
     ("layers", crate::AnyLayer::PAGES),
+    ("models", crate::models::AnyModel::PAGES),
     ("activations", crate::AnyActivation::PAGES),
     ("init", crate::AnyInit::PAGES),
     ("losses", crate::AnyLoss::PAGES),

@@ -5,6 +5,7 @@
 //! |---|---|
 //! | [`layers`] | [`Layer`], [`Dense`](layers::Dense) and the others, [`Sequential`] and [`seq!`] |
 //! | [`regions`] | what detectors cut out of feature maps: RoI pooling and its kin |
+//! | [`models`] | networks known by name: LeNet, ResNet, MobileNet |
 //! | [`activations`] | functions applied element by element or row by row |
 //! | [`init`] | how parameters start |
 //! | [`losses`] | what is minimised, what a head predicts, and what is counted to judge it |
@@ -44,6 +45,7 @@ pub mod explain;
 pub mod init;
 pub mod layers;
 pub mod losses;
+pub mod models;
 pub mod optimizers;
 pub mod regions;
 pub mod regularizers;

@@ -168,7 +168,7 @@ fn a_sum_of_two_shapes_names_both_ends_and_the_projection() {
     );
     let image = "{ residual = { layers = [{ zero_pad = { padding = [[0, 16], [0, 0], [0, 0]] } }] } }";
     assert!(
-        refused(&[image], &[16, 8, 8]).contains("`shortcut = [ { conv2d = { filters = 32, size = 1, stride = 1 } } ]`")
+        refused(&[image], &[16, 8, 8]).contains("`shortcut = [ { conv = { filters = 32, size = 1, stride = 1 } } ]`")
     );
     let flat = "{ residual = { layers = ['flatten'] } }";
     assert!(refused(&[flat], &[2, 3]).contains("let the layers keep the shape, or give a `shortcut`"));

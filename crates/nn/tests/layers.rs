@@ -31,6 +31,9 @@ fn needs_images(layer: &AnyLayer) -> bool {
 fn check_layer(layer: &AnyLayer) {
     round_trip(layer);
     assert_eq!(layer.check(), Ok(()), "{layer:?}");
+    if matches!(layer, AnyLayer::Network(_)) {
+        return; // takes images of a certain size: see models.rs
+    }
     let g = Graph::new();
     let x = g.input("x", if needs_images(layer) { &[4, 6, 6][..] } else { &[4, 6] });
     let once = x.layer(layer.clone());

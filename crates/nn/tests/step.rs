@@ -100,7 +100,7 @@ fn noise(stream: u32, len: usize) -> Vec<f32> {
 
 #[test]
 fn every_layer_trains_saves_and_loads() {
-    for layer in AnyLayer::examples() {
+    for layer in AnyLayer::examples().into_iter().filter(|layer| !matches!(layer, AnyLayer::Network(_))) {
         let g = Graph::new();
         let x = g.input("x", [2, 3]).layer(Dense::new(4));
         let y = match layer {

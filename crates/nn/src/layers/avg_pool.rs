@@ -2,8 +2,9 @@
 
 use super::pooled::{at_least_one, over_windows};
 use super::{Layer, Padding, PerAxis};
+use super::window::bare;
 use crate::table::Config;
-use gradus_graph::{Node, ShapeError};
+use gradus_graph::{Node, ShapeError, Window};
 use serde::{Deserialize, Serialize};
 
 /// Average pooling, `x: [B, C, H, W] -> [B, C, H', W']`, also sequences `[B, T, C]` and volumes `[B, C, D, H, W]`: the mean of each window,
@@ -82,6 +83,10 @@ impl Layer for AvgPool {
             let count: usize = size.over("size", axes.len()).unwrap_or_default().iter().product();
             x.sum_pool(axes, 1.0 / count.max(1) as f64)
         })
+    }
+
+    fn windows(&self, axes: usize) -> Option<Vec<Window>> {
+        bare(axes, &self.size, self.stride.as_ref().unwrap_or(&self.size), &self.dilation)
     }
 
     fn check(&self) -> Result<(), ShapeError> {

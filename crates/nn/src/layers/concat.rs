@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 /// under `concat/…`.
 ///
 /// ```toml
-/// { concat = { layers = [ { batch_norm = {} }, { activation = "relu" }, { conv2d = { filters = 12, size = 3 } } ] } }
+/// { concat = { layers = [ { batch_norm = {} }, { activation = "relu" }, { conv = { filters = 12, size = 3, padding = "same" } } ] } }
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -1,7 +1,7 @@
 //! Convolution over sequences, images or volumes, `y = activation(w ∗ x + b)`. LeCun et al. 1989, 1998.
 
 use super::spatial::{channels_first, channels_last};
-use super::window::windows;
+use super::window::{bare, windows};
 use super::{Layer, Padding, PerAxis};
 use crate::init::{Fans, Zero};
 use crate::table::Config;
@@ -200,6 +200,10 @@ impl Layer for Conv {
         if matches!(self.weight_init, AnyInit::Auto(_)) {
             self.weight_init = init.clone();
         }
+    }
+
+    fn windows(&self, axes: usize) -> Option<Vec<Window>> {
+        bare(axes, &self.size, &self.stride, &self.dilation)
     }
 
     fn check(&self) -> Result<(), ShapeError> {

@@ -62,12 +62,12 @@ pub(super) fn projection(from: &Shape, to: &Shape) -> Option<String> {
         ([t, _], [out, units]) if t == out => Some(format!("{{ dense = {{ units = {units} }} }}")),
         ([t, _], [out, filters]) => {
             let stride = stride(*t, *out)?;
-            Some(format!("{{ conv1d = {{ filters = {filters}, size = 1, stride = {stride} }} }}"))
+            Some(format!("{{ conv = {{ filters = {filters}, size = 1, stride = {stride} }} }}"))
         }
         ([_, h, w], [filters, out_h, out_w]) => {
             let (down, right) = (stride(*h, *out_h)?, stride(*w, *out_w)?);
             let stride = if down == right { down.to_string() } else { format!("[{down}, {right}]") };
-            Some(format!("{{ conv2d = {{ filters = {filters}, size = 1, stride = {stride} }} }}"))
+            Some(format!("{{ conv = {{ filters = {filters}, size = 1, stride = {stride} }} }}"))
         }
         _ => None,
     }

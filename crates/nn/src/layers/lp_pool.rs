@@ -2,8 +2,9 @@
 
 use super::pooled::{Over, at_least_one, over_windows};
 use super::{Layer, Padding, PerAxis};
+use super::window::bare;
 use crate::table::Config;
-use gradus_graph::{Node, ShapeError};
+use gradus_graph::{Node, ShapeError, Window};
 use serde::{Deserialize, Serialize};
 
 /// Lp pooling, `x: [B, C, H, W] -> [B, C, H', W']`, also sequences `[B, T, C]` and volumes `[B, C, D, H, W]`: the norm of each window,
@@ -67,6 +68,10 @@ impl Layer for LpPool {
     fn build(&self, x: &Node) -> Node {
         let LpPool { p, size, stride, dilation, padding } = self;
         over_windows(x, "lp_pool", size, stride.as_ref(), dilation, padding, |x, axes| Over::Lp.windows(x, axes, *p))
+    }
+
+    fn windows(&self, axes: usize) -> Option<Vec<Window>> {
+        bare(axes, &self.size, self.stride.as_ref().unwrap_or(&self.size), &self.dilation)
     }
 
     fn check(&self) -> Result<(), ShapeError> {

@@ -2,8 +2,9 @@
 
 use super::pooled::{at_least_one, over_windows};
 use super::{Layer, Padding, PerAxis};
+use super::window::bare;
 use crate::table::Config;
-use gradus_graph::{Node, ShapeError};
+use gradus_graph::{Node, ShapeError, Window};
 use serde::{Deserialize, Serialize};
 
 /// Max pooling, `x: [B, C, H, W] -> [B, C, H', W']`, also sequences `[B, T, C]` and volumes `[B, C, D, H, W]`: the largest element of each
@@ -75,6 +76,10 @@ impl Layer for MaxPool {
     fn build(&self, x: &Node) -> Node {
         let MaxPool { size, stride, dilation, padding } = self;
         over_windows(x, "max_pool", size, stride.as_ref(), dilation, padding, |x, axes| x.max_pool(axes))
+    }
+
+    fn windows(&self, axes: usize) -> Option<Vec<Window>> {
+        bare(axes, &self.size, self.stride.as_ref().unwrap_or(&self.size), &self.dilation)
     }
 
     fn check(&self) -> Result<(), ShapeError> {

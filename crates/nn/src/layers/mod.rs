@@ -148,7 +148,7 @@ table! {
         multi_sample_dropout::MultiSampleDropout, batch_norm::BatchNorm, layer_norm::LayerNorm, rms_norm::RmsNorm,
         group_norm::GroupNorm, instance_norm::InstanceNorm, activity_penalty::ActivityPenalty,
         residual::Residual, parallel::Parallel, concat::Concat, repeat::Repeat, shared::Shared, reshape::Reshape,
-        permute::Permute, zero_pad::ZeroPad, upsample::Upsample,
+        permute::Permute, zero_pad::ZeroPad, upsample::Upsample, network::Network,
         max_pool::MaxPool, avg_pool::AvgPool, lp_pool::LpPool, global_pool::GlobalPool, adaptive_pool::AdaptivePool,
         deform_conv::DeformConv,
         embedding::Embedding, masking::Masking, simple_rnn::SimpleRnn, lstm::Lstm, gru::Gru,

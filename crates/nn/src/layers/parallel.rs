@@ -18,8 +18,8 @@ use std::borrow::Cow;
 ///
 /// ```toml
 /// { parallel = { branches = [
-///     [ { conv1d = { filters = 100, size = 3, activation = "relu" } }, { global_pool = { kind = "max" } } ],
-///     [ { conv1d = { filters = 100, size = 5, activation = "relu" } }, { global_pool = { kind = "max" } } ] ] } }
+///     [ { conv = { filters = 100, size = 3, activation = "relu" } }, { global_pool = { over = "max" } } ],
+///     [ { conv = { filters = 100, size = 5, activation = "relu" } }, { global_pool = { over = "max" } } ] ] } }
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -15,8 +15,8 @@ use std::borrow::Cow;
 ///
 /// ```toml
 /// { residual = { activation = "relu", layers = [
-///     { conv2d = { filters = 16, size = 3, bias = false } }, { batch_norm = {} }, { activation = "relu" },
-///     { conv2d = { filters = 16, size = 3, bias = false } }, { batch_norm = {} } ] } }
+///     { conv = { filters = 16, size = 3, padding = "same", bias = false } }, { batch_norm = {} }, { activation = "relu" },
+///     { conv = { filters = 16, size = 3, padding = "same", bias = false } }, { batch_norm = {} } ] } }
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -3,9 +3,10 @@
 
 use super::conv::{one, yes};
 use super::{Conv, Layer, LayerExt, Padding, PerAxis};
+use super::window::bare;
 use crate::table::Config;
 use crate::{AnyActivation, AnyInit, check};
-use gradus_graph::{Node, ShapeError};
+use gradus_graph::{Node, ShapeError, Window};
 use serde::{Deserialize, Serialize};
 
 /// A depthwise convolution (each channel with `multiplier` filters of its own, no bias) and a pointwise one over all of them:
@@ -125,6 +126,10 @@ impl Layer for SeparableConv {
         if matches!(self.weight_init, AnyInit::Auto(_)) {
             self.weight_init = init.clone();
         }
+    }
+
+    fn windows(&self, axes: usize) -> Option<Vec<Window>> {
+        bare(axes, &self.size, &self.stride, &self.dilation)
     }
 
     fn check(&self) -> Result<(), ShapeError> {

@@ -121,6 +121,13 @@ pub(crate) fn windows(
         .collect()
 }
 
+/// The windows along so many axes without padding, where the settings are numbers for so many axes.
+pub(crate) fn bare(axes: usize, size: &PerAxis, stride: &PerAxis, dilation: &PerAxis) -> Option<Vec<Window>> {
+    let over = |setting: &PerAxis| setting.over("", axes).ok();
+    let (size, stride, dilation) = (over(size)?, over(stride)?, over(dilation)?);
+    Some((0..axes).map(|i| Window::new(size[i]).stride(stride[i]).dilation(dilation[i])).collect())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
