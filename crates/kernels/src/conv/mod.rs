@@ -4,7 +4,10 @@
 //! * The output: a row of outputs × filters; pieces are the channels under each window position.
 //! * The input (the transposed convolution): the same over `y` with weights transposed, once for each remainder of the stride.
 //! * The weights: channels × filters; pieces are rows of outputs. Images are taken a few rows at a time.
+//!
+//! Where every channel has one filter of its own there is no product: see `depthwise`.
 
+mod depthwise;
 mod halo;
 mod micro;
 mod run;
@@ -15,6 +18,7 @@ use crate::map::Gathering;
 use crate::simd::entry;
 use crate::tiles::{Family, Strip};
 use crate::{Isa, Real};
+use depthwise::Depthwise;
 use halo::Halo;
 use micro::{Micro, Segment, kernels};
 use run::RunConv;
@@ -78,6 +82,8 @@ pub struct ConvPlan<T> {
     group: GroupSteps,
     halo: Halo,
     work: Work<Micro<T>>,
+    /// Set if every channel has one filter of its own.
+    depthwise: Option<Depthwise<T>>,
     images_per_part: usize,
     /// How many pieces that may run side by side.
     pub parts: usize,
@@ -113,6 +119,7 @@ impl<T: Real> ConvPlan<T> {
             group: GroupSteps { a: channels, b: filters, y: filters },
             halo: outputs_halo(c),
             work: Work::Images(vec![]),
+            depthwise: (c.groups > 1 && channels == 1 && filters == 1).then(|| Depthwise::new(isa)),
             images_per_part,
             parts: if empty && c.side != Side::Weight { 0 } else { parts },
             shared: 0,

@@ -1,5 +1,6 @@
 //! Running a convolution: image by image, tile by tile.
 
+use super::depthwise::{self, Depthwise};
 use super::micro::{Micro, Segment, Tile};
 use super::{ConvPlan, Phase, Work};
 use crate::Real;
@@ -43,11 +44,28 @@ impl<T: Real> Kernel<T> for RunConv<T> {
                 match &p.work {
                     Work::Images(phases) => {
                         for phase in phases {
-                            p.phase(phase, a, b, y);
+                            match &p.depthwise {
+                                Some(depthwise) => p.depthwise_phase(depthwise, phase, a, b, y),
+                                None => p.phase(phase, a, b, y),
+                            }
                         }
                     }
                     Work::Weight { positions, segments, block, a_col, .. } => {
                         for block in segments.chunks(*block) {
+                            if let Some(depthwise) = &p.depthwise {
+                                for position in positions {
+                                    let sum = depthwise::Position {
+                                        a: a.add(position.a),
+                                        a_row: *a_col,
+                                        b,
+                                        b_row: p.b_row,
+                                        y: y.add(position.y),
+                                        segments: block.len(),
+                                    };
+                                    (depthwise.position)(&sum, block.as_ptr(), p.groups);
+                                }
+                                continue;
+                            }
                             for group in 0..p.groups {
                                 for position in positions {
                                     let tile = Tile {
@@ -95,6 +113,36 @@ impl<T: Real> ConvPlan<T> {
                         let y = tile.y.add(i * phase.y_steps[0] + j * phase.y_steps[1]);
                         strips(&phase.strips, Tile { a, y, ..tile }, &phase.segments);
                     }
+                }
+            }
+        }
+    }
+}
+
+impl<T: Real> ConvPlan<T> {
+    #[inline(always)]
+    unsafe fn depthwise_phase(
+        &self,
+        depthwise: &Depthwise<T>,
+        phase: &Phase<Micro<T>>,
+        a: *const T,
+        w: *const T,
+        y: *mut T,
+    ) {
+        // SAFETY: the caller's.
+        unsafe {
+            for i in 0..phase.counts[0] {
+                for j in 0..phase.counts[1] {
+                    let row = depthwise::Row {
+                        a: a.add(i * phase.a_steps[0] + j * phase.a_steps[1]),
+                        a_row: phase.a_steps[2],
+                        w,
+                        y: y.add(phase.y_first + i * phase.y_steps[0] + j * phase.y_steps[1]),
+                        y_row: phase.y_steps[2],
+                        pixels: phase.counts[2],
+                        segments: phase.segments.len(),
+                    };
+                    (depthwise.row)(&row, phase.segments.as_ptr(), self.groups);
                 }
             }
         }

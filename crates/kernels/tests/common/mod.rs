@@ -296,9 +296,10 @@ fn simple_epilogue(rng: &mut Rng) -> Expr {
 
 /// A random convolution, or one of its adjoints.
 pub fn conv(rng: &mut Rng) -> Conv {
-    let groups = pick(rng, &[1, 1, 1, 2, 3]);
-    let channels = groups * pick(rng, &[1, 2, 5, 16, 19]);
-    let filters = groups * pick(rng, &[1, 3, 8, 16, 33]);
+    let depthwise = below(rng, 5) == 0;
+    let groups = if depthwise { pick(rng, &[2, 5, 16, 35]) } else { pick(rng, &[1, 1, 1, 2, 3]) };
+    let channels = groups * if depthwise { 1 } else { pick(rng, &[1, 2, 5, 16, 19]) };
+    let filters = groups * if depthwise { 1 } else { pick(rng, &[1, 3, 8, 16, 33]) };
     let axes = 1 + below(rng, 3);
     let slides = [0, 1, 2].map(|k| {
         if k < 3 - axes {
