@@ -3,7 +3,7 @@
 use super::measure::{self, Timing};
 use gradus_graph::{Engine, Graph, Model, Node, Request, State};
 use gradus_kernels::{Isa, Pool};
-use gradus_nn::layers::{BatchNorm, Conv, Dense, Flatten, Padding};
+use gradus_nn::layers::{BatchNorm, Conv, Dense, Flatten, MaxPool, Padding};
 use gradus_nn::losses::{BinaryCrossEntropy, CrossEntropy, Mse};
 use gradus_nn::optimizers::{Adam, Momentum, Sgd};
 use gradus_nn::{LayerExt, TrainStep};
@@ -47,6 +47,7 @@ pub const CASES: &[Case] = &[
     Case { name: "D", input: &[784], network: mnist, task: Task::Classes, rule: Rule::Sgd, batch: 64, samples: 6400 },
     Case { name: "E64", input: &[784], network: wide, task: Task::Classes, rule: Rule::Adam, batch: 64, samples: 6400 },
     Case { name: "E256", input: &[784], network: wide, task: Task::Classes, rule: Rule::Adam, batch: 256, samples: 6400 },
+    Case { name: "F", input: &[1, 28, 28], network: small_cnn, task: Task::Classes, rule: Rule::Momentum, batch: 64, samples: 1280 },
     Case { name: "G", input: &[3, 32, 32], network: resnet, task: Task::Classes, rule: Rule::Momentum, batch: 64, samples: 256 },
     Case { name: "H", input: &[784], network: mnist, task: Task::Latency, rule: Rule::Sgd, batch: 1, samples: 1 },
 ];
@@ -70,6 +71,13 @@ fn mnist(x: &Node) -> Node {
 
 fn wide(x: &Node) -> Node {
     dense(x, &[200, 10], true)
+}
+
+/// Two convolutions with pooling and two dense layers.
+fn small_cnn(x: &Node) -> Node {
+    let block =
+        |x: &Node, filters: usize| x.layer(Conv::new(filters, 3).padding(Padding::SAME).relu()).layer(MaxPool::new(2));
+    block(&block(x, 8), 16).layer(Flatten).layer(Dense::new(32).relu()).layer(Dense::new(10))
 }
 
 /// A residual network of eight layers.
