@@ -225,7 +225,7 @@ fn messages() {
 fn recipes_with_a_slip() {
     let error = |text: &str| toml::from_str::<Source>(text).unwrap_err().message().to_string();
     assert_eq!(error("idx = { image = \"a\" }"), "unknown field `image`, expected one of `images`, `labels`, `task`");
-    assert_eq!(error("embedded = \"mnist\""), "unknown variant `mnist`, expected `digits` or `iris`");
+    assert_eq!(error("embedded = \"mnist\""), "unknown variant `mnist`, expected one of `digits`, `iris`, `mnist1d`");
     assert_eq!(
         error("parquet = \"x\""),
         "unknown variant `parquet`, expected one of `idx`, `npy`, `npz`, `csv`, `cifar`, `text`, `embedded`, `take`"

@@ -11,6 +11,7 @@ use gradus_nn::optimizers::{Adam, Sgd};
 use gradus_nn::regularizers::{L1, L2};
 use gradus_nn::updates::Decay;
 use gradus_nn::{AnyLayer, AnyLoss, AnyOptimizer, Layer, LayerExt, Sequential, TrainStep, seq};
+use gradus_tensor::Shape;
 use serde_json::{Value, json};
 
 /// Runs a few steps, one call each; the sums of every call.
@@ -105,6 +106,10 @@ fn every_layer_trains_saves_and_loads() {
         let x = g.input("x", [2, 3]).layer(Dense::new(4));
         let y = match layer {
             AnyLayer::MultiSampleDropout(_) => x.layer(seq![Flatten, layer.clone()]),
+            AnyLayer::DeformConv(_) => {
+                let image = x.reshape(Shape::batched(&[2, 2, 2]));
+                image.layer(layer.clone()).layer(seq![Flatten, Dense::new(2)])
+            }
             _ => x.layer(layer.clone()).layer(seq![Flatten, Dense::new(2)]),
         };
         let width = y.units();
