@@ -107,7 +107,7 @@ fn every_layer_trains_saves_and_loads() {
         let y = match layer {
             AnyLayer::MultiSampleDropout(_) => x.layer(seq![Flatten, layer.clone()]),
             AnyLayer::DeformConv(_) => {
-                let image = x.reshape(Shape::batched(&[2, 2, 2]));
+                let image = x.layer(seq![Flatten, Dense::new(32)]).reshape(Shape::batched(&[2, 4, 4]));
                 image.layer(layer.clone()).layer(seq![Flatten, Dense::new(2)])
             }
             _ => x.layer(layer.clone()).layer(seq![Flatten, Dense::new(2)]),
