@@ -30,12 +30,17 @@ impl Place {
         path.strip_prefix(&self.scope).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
 
-    /// The innermost layer that a path of the model belongs to.
-    pub fn innermost(&self, path: &str) -> Option<&Place> {
-        if !self.holds(path) {
+    /// Where the innermost layer stands in the recipe that a path of the model belongs to, and its key there:
+    /// `model.layers.2.residual.layers.3` and `conv`. For a layer of a network known by name, the network.
+    pub fn setting_of(&self, path: &str) -> Option<(String, String)> {
+        if !self.holds(path) || self.setting.is_empty() {
             return None;
         }
-        Some(self.held.iter().flatten().find_map(|inner| inner.innermost(path)).unwrap_or(self))
+        let inner = self.held.iter().flatten().find_map(|inner| inner.setting_of(path));
+        Some(inner.unwrap_or_else(|| match &self.layer {
+            AnyLayer::Network(network) => (self.setting.clone(), format!("network.{}", network.0.key())),
+            layer => (self.setting.clone(), layer.key().to_string()),
+        }))
     }
 
     /// Its layers, each after those that it holds.

@@ -20,6 +20,8 @@ pub struct Materials {
     pub schema: Schema,
     /// How other data are transformed alike.
     pub transforms: FittedPipeline,
+    /// Where further files are looked for: word vectors.
+    pub locator: Locator,
 }
 
 /// Where a recipe's files are looked for.
@@ -33,6 +35,7 @@ pub struct Raw {
     valid: Option<Dataset>,
     test: Option<Dataset>,
     schema: Schema,
+    locator: Locator,
 }
 
 impl Raw {
@@ -51,7 +54,7 @@ impl Raw {
             Ok(Some(data))
         };
         let (test, valid) = (part(&data.test, "test")?, part(&data.valid, "validation")?);
-        Ok(Raw { whole, valid, test, schema })
+        Ok(Raw { whole, valid, test, schema, locator: locator.clone() })
     }
 
     /// About how many bytes a copy takes.
@@ -65,8 +68,14 @@ impl Raw {
     /// # Errors
     /// A split or transform that does not fit.
     pub fn materials(&self, data: &DataSection, seed: u64) -> Result<Materials> {
-        let copy = |part: &Option<Dataset>| part.clone();
-        make(data, seed, Cow::Borrowed(&self.whole), copy(&self.valid), copy(&self.test), self.schema.clone())
+        make(
+            data,
+            seed,
+            Cow::Borrowed(&self.whole),
+            [self.valid.clone(), self.test.clone()],
+            &self.schema,
+            &self.locator,
+        )
     }
 }
 
@@ -75,10 +84,11 @@ fn make(
     data: &DataSection,
     seed: u64,
     whole: Cow<'_, Dataset>,
-    valid: Option<Dataset>,
-    test: Option<Dataset>,
-    mut schema: Schema,
+    [valid, test]: [Option<Dataset>; 2],
+    schema: &Schema,
+    locator: &Locator,
 ) -> Result<Materials> {
+    let mut schema = schema.clone();
     let mut held = vec![];
     for part in [&data.test, &data.valid] {
         if let Some(Part::Held(holdout)) = part {
@@ -110,7 +120,7 @@ fn make(
     let train = train.with_augmentation(&data.augment)?;
     let apply = |data: Option<Dataset>| data.map(|data| transforms.apply(data)).transpose();
     let (valid, test) = (apply(valid)?, apply(test)?);
-    Ok(Materials { train: Arc::new(train), valid, test, schema, transforms })
+    Ok(Materials { train: Arc::new(train), valid, test, schema, transforms, locator: locator.clone() })
 }
 
 impl Materials {
@@ -119,8 +129,8 @@ impl Materials {
     /// # Errors
     /// Whatever is wrong with the data.
     pub fn load(recipe: &Recipe, locator: &Locator) -> Result<Materials> {
-        let Raw { whole, valid, test, schema } = Raw::read(&recipe.data, locator)?;
-        make(&recipe.data, recipe.seed, Cow::Owned(whole), valid, test, schema)
+        let Raw { whole, valid, test, schema, .. } = Raw::read(&recipe.data, locator)?;
+        make(&recipe.data, recipe.seed, Cow::Owned(whole), [valid, test], &schema, locator)
     }
 
     /// One part by its name.
@@ -151,6 +161,12 @@ pub fn with_absolute_paths(recipe: &Recipe, locator: &Locator) -> Recipe {
     if let Some(init) = &mut recipe.model.init {
         place(&mut init.from);
     }
+    if let Ok(mut layers) = toml::Value::try_from(&recipe.model) {
+        each_vectors(&mut layers, &place);
+        if let Ok(model) = layers.try_into() {
+            recipe.model = model;
+        }
+    }
     let mut sources = vec![&mut recipe.data.train];
     for part in [&mut recipe.data.valid, &mut recipe.data.test] {
         if let Some(Part::Source(source)) = part {
@@ -173,4 +189,16 @@ pub fn with_absolute_paths(recipe: &Recipe, locator: &Locator) -> Recipe {
         }
     }
     recipe
+}
+
+/// Every `vectors` that names a file, in layers at any depth.
+fn each_vectors(value: &mut toml::Value, place: &impl Fn(&mut String)) {
+    match value {
+        toml::Value::Table(table) => table.iter_mut().for_each(|(key, value)| match value {
+            toml::Value::String(path) if key == "vectors" => place(path),
+            value => each_vectors(value, place),
+        }),
+        toml::Value::Array(list) => list.iter_mut().for_each(|value| each_vectors(value, place)),
+        _ => {}
+    }
 }

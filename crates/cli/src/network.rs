@@ -2,9 +2,12 @@
 
 use crate::failure::Result;
 use crate::layers::{self, Field, Place};
+use crate::materials::Materials;
 use crate::recipe::{Document, Recipe, RecipeError};
 use crate::report::data::LayerRow;
-use gradus_graph::{Entry, Graph, GraphError, Model, NodeId, Op, ShapeError};
+use gradus_data::Schema;
+use gradus_data::text::WordVectors;
+use gradus_graph::{Entry, Graph, GraphError, Model, Node, NodeId, Op, ShapeError, Values, Wanted};
 use gradus_nn::{AnyLayer, Layer as _, LayerExt};
 use gradus_tensor::Shape;
 use gradus_train::inspect::Watched;
@@ -12,23 +15,90 @@ use gradus_train::inspect::Watched;
 /// The name of a network's output.
 pub const OUTPUT: &str = "y";
 
-/// The recipe's network for samples of this shape.
+/// A network as a recipe describes it, for data that are known.
+pub struct Network {
+    /// The graph.
+    pub model: Model,
+    /// Its layers to look at: those that compute something, an activation together with the layer before it.
+    pub layers: Vec<Watched>,
+    /// The files of word vectors that it starts from.
+    pub vectors: Vec<Found>,
+}
+
+/// How many words of the texts have a vector in a file.
+pub struct Found {
+    /// The file.
+    pub file: String,
+    /// The words of the training data that it has.
+    pub found: usize,
+    /// The words of the training data.
+    pub words: usize,
+}
+
+impl std::fmt::Display for Found {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Found { file, found, words } = self;
+        let rest = if found == words { "" } else { "; the others start with random ones" };
+        write!(f, "{found} of the {words} words have vectors in {file}{rest}")
+    }
+}
+
+/// The recipe's network for its data, with the first values of its embeddings where those are in a file.
+///
+/// # Errors
+/// A layer that does not fit what comes before it, at its place in the recipe; a file of word vectors that cannot be used.
+pub fn build(recipe: &Recipe, document: &Document, materials: &Materials) -> Result<Network> {
+    let schema = Schema { features: materials.train.feature_shape().to_vec(), ..materials.schema.clone() };
+    let graph = Graph::new();
+    let (mut network, y) = bare_in(&graph, recipe, document, &schema)?;
+    let wanted = graph.wanted();
+    if wanted.is_empty() {
+        return Ok(network);
+    }
+    for Wanted { path, shape, file } in wanted {
+        let (place, key) = setting_of(recipe, path.trim_end_matches("/weight"))
+            .unwrap_or_else(|| ("model.layers".into(), "embedding".into()));
+        let place = format!("{place}.{key}");
+        let Some(text) = &schema.text else {
+            let problem = format!("`{place}.vectors` is {file}, a file of word vectors, but the data are no texts");
+            let help = "leave `vectors` out, or read the data as texts: data.train = { text = { … } }";
+            return Err(
+                RecipeError::at_path(document, &format!("{place}.vectors"), problem, "which words?", help).into()
+            );
+        };
+        let vectors = WordVectors::read(&materials.locator.find(&file)?, text, recipe.seed)?;
+        let units = shape.last().copied().unwrap_or_default();
+        if vectors.width != units {
+            let key = if key == "embedding" { "units" } else { "embedding" };
+            let (place, width) = (format!("{place}.{key}"), vectors.width);
+            let problem = format!("`{place}` is {units}, but the vectors of {file} have {width} numbers");
+            let help = format!("set it to {width}, or name another file");
+            return Err(RecipeError::at_path(document, &place, problem, format!("expected {width}"), help).into());
+        }
+        let mut values: Vec<f64> = vectors.values.iter().map(|&x| f64::from(x)).collect();
+        // An embedding for more ids than the texts have: nothing is known of the others.
+        values.resize(shape.iter().product(), 0.0);
+        graph.start(&path, Values(values));
+        network.vectors.push(Found { file, found: vectors.found, words: text.words.len() });
+    }
+    network.model = graph.model(&[(OUTPUT, &y)])?;
+    Ok(network)
+}
+
+/// The recipe's network for data of this kind, for weights that come from elsewhere: files of word vectors are not read.
 ///
 /// # Errors
 /// A layer that does not fit what comes before it, at its place in the recipe.
-pub fn build(recipe: &Recipe, document: &Document, features: &[usize]) -> Result<Model> {
-    Ok(build_watched(recipe, document, features)?.0)
+pub fn bare(recipe: &Recipe, document: &Document, schema: &Schema) -> Result<Network> {
+    Ok(bare_in(&Graph::new(), recipe, document, schema)?.0)
 }
 
-/// The recipe's network, and its layers to look at: those that compute something, an activation together with the layer before it.
-///
-/// # Errors
-/// As [`build`].
-pub fn build_watched(recipe: &Recipe, document: &Document, features: &[usize]) -> Result<(Model, Vec<Watched>)> {
-    let graph = Graph::new();
-    let mut y = graph.input("x", features);
+fn bare_in(graph: &Graph, recipe: &Recipe, document: &Document, schema: &Schema) -> Result<(Network, Node)> {
+    let mut y = match &schema.text {
+        Some(text) => graph.index_input("x", &schema.features).with_ids(text.vocabulary()),
+        None => graph.input("x", &schema.features),
+    };
     let mut outputs = vec![];
-    let places = layers::places(&recipe.model.layers);
     for (i, layer) in recipe.model.layers.iter().enumerate() {
         let before = y.shape();
         y = y.layer(layer.clone());
@@ -36,12 +106,8 @@ pub fn build_watched(recipe: &Recipe, document: &Document, features: &[usize]) -
             let mut setting = format!("model.layers.{i}");
             let error = match graph.model(&[(OUTPUT, &y)]) {
                 Err(GraphError::Shape { path, expected, received, help, .. }) => {
-                    let inner = places.iter().find_map(|place| place.innermost(&path));
-                    if let Some(place) = inner.filter(|place| !place.setting.is_empty()) {
-                        setting.clone_from(&place.setting);
-                        if expected.starts_with('`') {
-                            setting = format!("{setting}.{}", place.layer.key());
-                        }
+                    if let Some((place, key)) = setting_of(recipe, &path) {
+                        setting = if expected.starts_with('`') { format!("{place}.{key}") } else { place };
                     }
                     ShapeError::new(expected, received, help)
                 }
@@ -53,8 +119,33 @@ pub fn build_watched(recipe: &Recipe, document: &Document, features: &[usize]) -
         outputs.push(y.id());
     }
     let model = graph.model(&[(OUTPUT, &y)])?;
-    let watched = watched(&places, &model, &outputs);
-    Ok((model, watched))
+    if schema.text.is_some() && !looks_up(&model) {
+        let problem = "the data are texts, whose inputs are ids of words, but no `embedding` looks these up";
+        let help = "put { embedding = { units = 32, padding = 0 } } first, or take a network for texts: { network = \"text_cnn\" }";
+        return Err(
+            RecipeError::at_path(document, "model.layers.0", problem, "an `embedding` comes first", help).into()
+        );
+    }
+    let layers = watched(&layers::places(&recipe.model.layers), &model, &outputs);
+    Ok((Network { model, layers, vectors: vec![] }, y))
+}
+
+/// Where the layer stands that a path of the model belongs to, and its key there: `model.layers.2.residual.layers.0` and `dense`.
+fn setting_of(recipe: &Recipe, path: &str) -> Option<(String, String)> {
+    layers::places(&recipe.model.layers).iter().find_map(|place| place.setting_of(path))
+}
+
+/// Whether any vectors are chosen by the input.
+fn looks_up(model: &Model) -> bool {
+    let mut ids = vec![false; model.nodes().len()];
+    model.nodes().iter().enumerate().any(|(id, node)| {
+        ids[id] = match node.op {
+            Op::Input(_) => true,
+            Op::Reshape(_) | Op::Permute(_) | Op::Slice(_) | Op::Concat(_) | Op::Expand(_) => ids[node.inputs[0]],
+            _ => false,
+        };
+        matches!(node.op, Op::Gather(_)) && ids[node.inputs[1]]
+    })
 }
 
 fn watched(places: &[Place], model: &Model, outputs: &[NodeId]) -> Vec<Watched> {

@@ -131,7 +131,7 @@ impl Loaded {
         let transforms = serde_json::from_str(text("transforms")?).map_err(|e| damaged("transforms", &e))?;
         let document = Document::new(format!("the recipe in {name}"), text("recipe")?, &[]);
         let recipe = Recipe::of(&document, "model")?;
-        let model = network::build(&recipe, &document, &schema.features)?;
+        let model = network::bare(&recipe, &document, &schema)?.model;
         let mut state = State::new(&model, recipe.seed);
         file.restore(&mut state)?;
         Ok(Loaded { recipe, schema, transforms, model, state })

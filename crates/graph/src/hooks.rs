@@ -1,5 +1,5 @@
 //! What a layer can ask of whoever trains the model: penalties, several values for one loss, a least batch, values that start anew in
-//! each epoch; and building the same thing several times over the same parameters.
+//! each epoch or come from a file; and building the same thing several times over the same parameters.
 //!
 //! A layer sees its input and nothing else. These requests travel with the model, so that the training step and the trainer meet
 //! them without knowing the layer.
@@ -7,8 +7,9 @@
 use crate::graph::Graph;
 use crate::model::{Model, NodeId};
 use crate::op::Result;
-use crate::{GraphError, Node, Op, ShapeError};
+use crate::{GraphError, Init, Node, Op, ShapeError};
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// The requests of all layers.
 #[derive(Clone, Debug, Default)]
@@ -23,6 +24,21 @@ pub(crate) struct Hooks {
     pub(crate) restarts: Vec<usize>,
     /// Which positions of a sequence are there, by the sequence's node; `None` where a mask was taken off.
     pub(crate) masks: HashMap<NodeId, Option<NodeId>>,
+    /// How many ids there are, by the node whose values they are.
+    pub(crate) ids: HashMap<NodeId, usize>,
+    /// The variables whose first values are in a file that nobody has read yet.
+    pub(crate) wanted: Vec<Wanted>,
+}
+
+/// A variable whose first values are in a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// The variable's path.
+    pub path: String,
+    /// Its shape.
+    pub shape: Vec<usize>,
+    /// What the layer calls the file.
+    pub file: String,
 }
 
 /// A layer that needs several samples in each training batch.
@@ -176,12 +192,59 @@ impl Graph {
         }
     }
 
+    /// This variable shall start from values in a file. A layer cannot read it: whoever builds the model looks for such requests
+    /// ([`Graph::wanted`]), and gives the values ([`Graph::start`]).
+    ///
+    /// ```
+    /// use gradus_graph::{Constant, Graph, Role, State, Values};
+    /// let g = Graph::new();
+    /// let x = g.index_input("words", [2]);
+    /// let table = x.param("weight", [3, 1], Constant(0.0), Role::Frozen);
+    /// g.start_from_file(&table, "vectors.txt");
+    /// let y = table.gather(0, &x);
+    /// for wanted in g.wanted() {
+    ///     assert_eq!((&wanted.path[..], &wanted.file[..]), ("weight", "vectors.txt"));
+    ///     g.start(&wanted.path, Values(vec![0.5, 1.0, 2.0]));
+    /// }
+    /// let state = State::<f64>::new(&g.model(&[("y", &y)])?, 0);
+    /// assert_eq!(state.variable("weight"), Some(&[0.5, 1.0, 2.0][..]));
+    /// # Ok::<(), gradus_graph::GraphError>(())
+    /// ```
+    pub fn start_from_file(&self, variable: &Node, file: &str) {
+        let Op::Variable(v) = variable.op() else { return };
+        let g = &mut *self.0.borrow_mut();
+        let Some(variable) = g.variables.get(v) else { return };
+        if !g.hooks.wanted.iter().any(|wanted| wanted.path == variable.path) {
+            let (path, shape) = (variable.path.clone(), variable.shape.clone());
+            g.hooks.wanted.push(Wanted { path, shape, file: file.into() });
+        }
+    }
+
+    /// The variables whose first values are in files that have not been given yet, in the order in which they were made.
+    pub fn wanted(&self) -> Vec<Wanted> {
+        self.0.borrow().hooks.wanted.clone()
+    }
+
+    /// The variable of this path starts so, whatever the layer said. A path that does not exist changes nothing.
+    pub fn start(&self, path: &str, init: impl Init) {
+        let g = &mut *self.0.borrow_mut();
+        g.hooks.wanted.retain(|wanted| wanted.path != path);
+        if let Some(variable) = g.variables.iter_mut().find(|variable| variable.path == path) {
+            variable.init = Arc::new(init);
+        }
+    }
+
     fn at(&self, id: NodeId) -> Node {
         Node { graph: self.clone(), id }
     }
 }
 
 impl Model {
+    /// The variables whose first values are in files that nobody has given, see [`Graph::start_from_file`].
+    pub fn wanted(&self) -> &[Wanted] {
+        &self.inner.hooks.wanted
+    }
+
     /// The layer that needs the most samples in a training batch, if one needs more than one.
     pub fn least_batch(&self) -> Option<&LeastBatch> {
         most(&self.inner.hooks)

@@ -245,11 +245,11 @@ fn embeddings_start_as_told_and_train_only_if_they_may() {
         engine.run(&mut state, &[&[1.0, 0.0], &[3.0]], 1, 1, &Pool::new(1)).unwrap();
         state.variable("embedding/weight").unwrap().to_vec()
     };
-    let words = Embedding::new(3, 2).padding(0).vectors(vectors.clone());
+    let words = Embedding::new(3, 2).padding(0).starting_from(vectors.clone());
     assert_eq!(trained(words.clone().frozen()), [0.0, 0.0, 3.0, 4.0, 5.0, 6.0]);
     let after = trained(words);
     assert!(after[..2] == [0.0, 0.0] && after[2] != 3.0 && after[4..] == [5.0, 6.0], "{after:?}");
-    let after = trained(Embedding::new(3, 2).vectors(vectors));
+    let after = trained(Embedding::new(3, 2).starting_from(vectors));
     assert!(after[0] != 1.0 && after[2] != 3.0 && after[4..] == [5.0, 6.0], "{after:?}");
     // An id that does not exist is no number.
     let model = build(Embedding::new(3, 2));
@@ -345,7 +345,7 @@ fn what_does_not_fit_is_refused_with_a_remedy() {
         refused(Embedding::new(3, 2).padding(3), &[5]).contains("`padding` below the vocabulary of 3\n  received: 3")
     );
     assert!(
-        refused(Embedding::new(3, 2).vectors(vec![1.0]), &[5])
+        refused(Embedding::new(3, 2).starting_from(vec![1.0]), &[5])
             .contains("6 first values, 2 for each of 3 ids\n  received: 1")
     );
     assert!(refused(Masking::default(), &[5]).contains("put this layer where the time axis still is"));

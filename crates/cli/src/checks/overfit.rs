@@ -18,7 +18,7 @@ const ADAM: f64 = 0.01;
 /// A net that cannot be built.
 pub fn overfit(recipe: &Recipe, materials: &Materials, options: OverfitOptions) -> Result<Finding> {
     let (plain, document) = without_regularization(recipe)?;
-    let model = network::build(&plain, &document, materials.train.feature_shape())?;
+    let model = network::build(&plain, &document, materials)?.model;
     let trainer = session::trainer(&plain, &model, &materials.train);
     let check = trainer.overfit(&materials.train, options)?;
     let figures = serde_json::to_value(&check).unwrap_or_default();

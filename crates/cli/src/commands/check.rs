@@ -42,7 +42,7 @@ impl Check {
         let (recipe, document) = self.recipe.load()?;
         let locator = materials::locator(&self.recipe.recipe);
         let materials = Materials::load(&recipe, &locator)?;
-        let model = network::build(&recipe, &document, materials.train.feature_shape())?;
+        let model = network::build(&recipe, &document, &materials)?.model;
         let resolved = materials::with_absolute_paths(&recipe, &locator);
         let mut findings = checks::data(&resolved, &materials);
         findings.extend(checks::net(&recipe, &model, &materials)?);

@@ -3,6 +3,7 @@
 use super::RecipeArgs;
 use crate::failure::Result;
 use crate::materials::{self, Materials};
+use crate::network::Network;
 use crate::session;
 use crate::{console, network};
 use clap::Args;
@@ -33,7 +34,7 @@ impl Describe {
     pub(super) fn run(&self) -> Result<()> {
         let (recipe, document) = self.recipe.load()?;
         let materials = Materials::load(&recipe, &materials::locator(&self.recipe.recipe))?;
-        let model = network::build(&recipe, &document, materials.train.feature_shape())?;
+        let Network { model, vectors, .. } = network::build(&recipe, &document, &materials)?;
         let rows = network::layer_rows(&recipe, &model);
         let trainer = session::trainer(&recipe, &model, &materials.train);
         let step = trainer.step(&materials.train)?;
@@ -78,6 +79,7 @@ impl Describe {
                 words.words.len()
             );
         }
+        vectors.iter().for_each(|found| text += &format!("{found}\n"));
         if !recipe.data.augment.is_empty() {
             let steps: Vec<String> = recipe.data.augment.iter().map(ToString::to_string).collect();
             text += &format!("each epoch changes the training pictures: {}\n", steps.join("; "));

@@ -41,7 +41,7 @@ impl Evaluate {
         let loaded = Loaded::read(&self.run)?;
         let (recipe, document) = Recipe::load(&source, &[])?;
         let materials = Materials::load(&recipe, &materials::locator(&source))?;
-        let model = network::build(&recipe, &document, materials.train.feature_shape())?;
+        let model = network::bare(&recipe, &document, &materials.schema)?.model;
         let mut state = State::new(&model, recipe.seed);
         state.copy_from(&loaded.state);
         let mut trainer = session::trainer(&recipe, &model, &materials.train);

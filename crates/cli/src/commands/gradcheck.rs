@@ -36,7 +36,7 @@ impl Gradcheck {
         }
         let (recipe, document) = self.recipe.load()?;
         let materials = Materials::load(&recipe, &materials::locator(&self.recipe.recipe))?;
-        let model = network::build(&recipe, &document, materials.train.feature_shape())?;
+        let model = network::build(&recipe, &document, &materials)?.model;
         let trainer = session::trainer(&recipe, &model, &materials.train);
         let options = GradientCheckOptions { samples: self.samples, tolerance: self.tolerance, ..Default::default() };
         let check = trainer.gradient_check(&materials.train, options)?;

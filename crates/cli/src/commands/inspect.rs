@@ -2,6 +2,7 @@
 
 use crate::failure::{Failure, Result};
 use crate::materials::{self, Materials};
+use crate::network::Network;
 use crate::recipe::{Document, Recipe};
 use crate::report::inspect::{self, Inspected, moment, scores};
 use crate::report::scale::figure;
@@ -104,7 +105,7 @@ impl Inspect {
     fn recipe(&self, path: &Path, variant: Option<&str>) -> Result<(Recipe, Inspection)> {
         let (recipe, document) = Recipe::load_variant(path, variant, &self.set)?;
         let materials = Materials::load(&recipe, &materials::locator(path))?;
-        let (model, layers) = network::build_watched(&recipe, &document, materials.train.feature_shape())?;
+        let Network { model, layers, .. } = network::build(&recipe, &document, &materials)?;
         let trainer = session::trainer(&recipe, &model, &materials.train);
         let per_epoch = materials.train.len().div_ceil(recipe.train.batch_size.max(1)) as u64;
         let run = recipe.train.epochs.saturating_mul(per_epoch);
@@ -123,7 +124,7 @@ impl Inspect {
         }
         let (recipe, document) = Recipe::load(&source, &self.set)?;
         let materials = Materials::load(&recipe, &materials::locator(&source))?;
-        let (model, layers) = network::build_watched(&recipe, &document, materials.train.feature_shape())?;
+        let Network { model, layers, .. } = network::bare(&recipe, &document, &materials.schema)?;
         let trainer = session::trainer(&recipe, &model, &materials.train);
         let (mut initial, mut best) = (State::new(&model, recipe.seed), State::new(&model, recipe.seed));
         let first = folder.join("initial.safetensors");

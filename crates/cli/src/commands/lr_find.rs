@@ -46,7 +46,7 @@ impl LrFind {
         }
         let (recipe, document) = self.recipe.load()?;
         let materials = Materials::load(&recipe, &materials::locator(&self.recipe.recipe))?;
-        let model = network::build(&recipe, &document, materials.train.feature_shape())?;
+        let model = network::build(&recipe, &document, &materials)?.model;
         let trainer = session::trainer(&recipe, &model, &materials.train);
         let options = LrFindOptions { low: self.from, high: self.to, steps: self.steps };
         let found = trainer.lr_find(&materials.train, options)?;

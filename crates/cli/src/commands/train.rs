@@ -2,6 +2,7 @@
 
 use crate::failure::{Failure, Result};
 use crate::materials::{self, Materials};
+use crate::network::{Found, Network};
 use crate::progress::Progress;
 use crate::recipe::{self, Recipe};
 use crate::report::{page, terminal};
@@ -73,7 +74,7 @@ impl Train {
         let (recipe, document) = Recipe::load_variant(&source, self.variant.as_deref(), &self.set)?;
         let locator = materials::locator(&source);
         let materials = Materials::load(&recipe, &locator)?;
-        let model = network::build(&recipe, &document, materials.train.feature_shape())?;
+        let Network { model, vectors, .. } = network::build(&recipe, &document, &materials)?;
         let initial = if self.resume.is_some() { None } else { session::initial(&recipe, &model, &locator)? };
         let folder = match &self.resume {
             Some(folder) => RunFolder::open(folder)?,
@@ -90,6 +91,7 @@ impl Train {
             resolved: &resolved,
             materials: &materials,
             model: &model,
+            vectors: &vectors,
             initial,
         };
         run.go(folder)
@@ -118,6 +120,8 @@ struct Run<'a> {
     resolved: &'a Recipe,
     materials: &'a Materials,
     model: &'a Model,
+    /// Files of word vectors that it starts from.
+    vectors: &'a [Found],
     /// First weights from a file.
     initial: Option<State<f32>>,
 }
@@ -127,6 +131,14 @@ impl Run<'_> {
         let interrupt = Interrupt::new();
         signals::listen(&interrupt);
         let texts = session::texts(self.recipe, &self.materials.schema, &self.materials.transforms)?;
+        for found in self.vectors {
+            let Found { file, found: number, words } = found;
+            if self.options.json {
+                console::print_json(&json!({ "event": "vectors", "file": file, "found": number, "words": words }))?;
+            } else if !self.options.quiet {
+                console::say(&format!("{found}\n"));
+            }
+        }
         let early = match self.fit(&folder, &texts, &interrupt, None)? {
             Fitted::Outcome(outcome) => *outcome,
             Fitted::Closed => return Err(Failure::ClosedOutput),
@@ -366,6 +378,7 @@ impl Run<'_> {
             ("Threads", threads.to_string()),
             ("Training data (SHA-256)", self.materials.train.fingerprint()),
         ];
+        pairs.extend(self.vectors.iter().map(|found| ("Word vectors", found.to_string())));
         pairs.extend(outcome.warnings.iter().map(|warning| ("Warning", warning.clone())));
         pairs.into_iter().map(|(name, value)| (name.to_string(), value)).collect()
     }

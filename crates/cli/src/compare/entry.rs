@@ -227,6 +227,16 @@ pub fn metric(asked: Option<&str>, entries: &[Entry], known: &[Vec<String>]) -> 
     Ok(best(0).to_string())
 }
 
+impl Entry {
+    /// Its network for the data of a seed.
+    ///
+    /// # Errors
+    /// What does not fit.
+    pub fn network(&self, materials: &Materials, seed: u64) -> Result<Model> {
+        Ok(network::build(&seeded(&self.recipe, seed), &self.document, materials)?.model)
+    }
+}
+
 /// The entry's recipe with this seed.
 pub fn seeded(recipe: &Recipe, seed: u64) -> Recipe {
     Recipe { seed, ..recipe.clone() }
@@ -238,7 +248,7 @@ pub fn seeded(recipe: &Recipe, seed: u64) -> Recipe {
 /// Whatever does not fit.
 pub fn check(entry: &Entry, materials: &Materials, seed: u64) -> Result<Model> {
     let recipe = seeded(&entry.recipe, seed);
-    let model = network::build(&recipe, &entry.document, materials.train.feature_shape())?;
+    let model = entry.network(materials, seed)?;
     session::initial(&recipe, &model, &entry.locator)?;
     let epochs = Epochs(recipe.train.epochs);
     let mut trainer = session::trainer(&recipe, &model, &materials.train).threads(1);

@@ -170,9 +170,15 @@ impl Queue<'_> {
                 }
             }
         };
+        let entry_of = &self.entries[entry];
+        // Each seed has training texts, and so words, of its own.
+        let own = match materials.schema.text.is_some() {
+            true => Some(entry_of.network(&materials, seed)?),
+            false => None,
+        };
         let job = Job {
-            entry: &self.entries[entry],
-            model: &self.models[entry],
+            entry: entry_of,
+            model: own.as_ref().unwrap_or(&self.models[entry]),
             materials: &materials,
             seed,
             judge: self.judge,

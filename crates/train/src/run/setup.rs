@@ -120,6 +120,16 @@ impl<'t, 'a, 'v> Run<'t, 'a, 'v> {
             })
             .transpose()?;
 
+        if let (Some(wanted), None, None) = (step.wanted().first(), &trainer.initial, &trainer.resume) {
+            return Err(TrainError::Fit {
+                what: format!("`{}` shall start from a file that nobody has read", wanted.path),
+                expected: format!("the vectors of {}", wanted.file),
+                received: "none".into(),
+                help:
+                    "read them, and give the numbers with `Embedding::starting_from`, or first weights with `initial`"
+                        .into(),
+            });
+        }
         let mut state = State::new(&step, trainer.seed);
         let mut progress = Progress { seed: trainer.seed, ..Progress::default() };
         let mut best_state = None;
