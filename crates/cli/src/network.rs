@@ -231,7 +231,10 @@ impl Table<'_> {
             Op::Variable(v) => Some(&model.variables()[v]).filter(|v| v.role.trainable()),
             _ => None,
         });
-        let field = field.and_then(|field| field.after(place)).filter(|_| output.rank() == input.rank());
+        let field = match place.layer {
+            AnyLayer::Embedding(_) => Field::of_input(input.rank().saturating_sub(1)),
+            _ => field.and_then(|field| field.after(place)).filter(|_| output.rank() == input.rank()),
+        };
         self.rows[at] = LayerRow {
             name: place.scope.clone(),
             kind: in_short(&place.layer),

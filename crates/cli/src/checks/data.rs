@@ -4,11 +4,14 @@ use super::{Finding, Level, counted};
 use crate::materials::Materials;
 use crate::recipe::{Part, Recipe};
 use crate::report::scale::figure;
+use gradus_data::text::{PADDING, TextSchema, UNKNOWN};
 use gradus_data::{Dataset, audit};
 use serde_json::json;
 
 /// A feature with a mean or spread beyond this has not been scaled.
 const SCALE: f64 = 10.0;
+/// Texts with more than this share of unknown words lose much of what they say.
+const UNKNOWN_SHARE: f64 = 0.2;
 /// Names in a sentence.
 const NAMES: usize = 4;
 
@@ -20,7 +23,10 @@ pub fn data(recipe: &Recipe, materials: &Materials) -> Vec<Finding> {
     let mut findings = vec![sizes(&parts)];
     findings.extend(splits(recipe, &parts));
     findings.extend(classes(&parts));
-    findings.extend(features(&materials.train));
+    findings.extend(match materials.train.text() {
+        Some(text) => vec![words(&parts, text)],
+        None => features(&materials.train),
+    });
     findings
 }
 
@@ -116,6 +122,33 @@ fn classes(parts: &[(&str, &Dataset)]) -> Option<Finding> {
     let uneven = least * 10 < most;
     let level = if uneven { Level::Note } else { Level::Ok };
     Some(Finding::new(level, "classes", text, figures))
+}
+
+/// How full texts are, and how many of their words are known.
+fn words(parts: &[(&str, &Dataset)], text: &TextSchema) -> Finding {
+    let share = |data: &Dataset, wanted: fn(f32) -> bool, among: fn(f32) -> bool| {
+        let count = |f: fn(f32) -> bool| data.input_values().iter().filter(|&&id| f(id)).count();
+        count(wanted) as f64 / count(among).max(1) as f64
+    };
+    let is_word = |id: f32| id != PADDING as f32;
+    let unknown: Vec<f64> = parts.iter().map(|(_, part)| share(part, |id| id == UNKNOWN as f32, is_word)).collect();
+    let full = share(parts[0].1, is_word, |_| true);
+    let each: Vec<String> =
+        parts.iter().zip(&unknown).map(|((name, _), share)| format!("{:.1}% of {name}", 100.0 * share)).collect();
+    let shape: Vec<String> = text.shape().iter().map(ToString::to_string).collect();
+    let mut line = format!(
+        "{} in texts of {}, {:.0}% of which is no padding; unknown: {}",
+        counted(text.words.len(), "word"),
+        shape.join("×"),
+        100.0 * full,
+        each.join(", ")
+    );
+    let mut level = Level::Ok;
+    if unknown.iter().any(|&share| share > UNKNOWN_SHARE) {
+        level = Level::Warning;
+        line += "; a larger `vocabulary`, a lower `min_count` or `split = \"characters\"` leaves fewer out";
+    }
+    Finding::new(level, "inputs", line, json!({ "words": text.words.len(), "full": full, "unknown": unknown }))
 }
 
 /// Features that never change, and features without a scale.

@@ -7,7 +7,10 @@
 use crate::AnyLayer;
 use gradus_graph::ShapeError;
 
+mod words;
+
 pub use resnet::ResnetShortcut;
+pub use transformer_classifier::Positions;
 
 /// A network made of layers.
 ///
@@ -28,6 +31,7 @@ pub trait Build {
 table! {
     /// Any network that is known by name.
     pub enum AnyModel: Build, "a network" {
-        lenet5::Lenet5, resnet::Resnet, mobilenet::Mobilenet,
+        lenet5::Lenet5, resnet::Resnet, mobilenet::Mobilenet, text_cnn::TextCnn, bi_lstm::BiLstm, han::Han,
+        transformer_classifier::TransformerClassifier,
     }
 }
