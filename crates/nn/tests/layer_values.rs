@@ -138,7 +138,7 @@ fn gradients_through_every_layer_are_those_of_differences() {
         let g = Graph::new();
         let ids = matches!(layer, AnyLayer::Embedding(_));
         let x = g.input("x", [2, 3]);
-        let x = if ids { x } else { x.layer(Dense::new(4).tanh()) };
+        let x = if ids { x.with_ids(4) } else { x.layer(Dense::new(4).tanh()) };
         let y = match layer {
             AnyLayer::MultiSampleDropout(_) => x.layer(seq![gradus_nn::layers::Flatten, layer.clone()]),
             _ => x.layer(layer.clone()).layer(seq![Dense::new(3).tanh(), gradus_nn::layers::Flatten, Dense::new(2)]),

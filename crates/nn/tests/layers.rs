@@ -35,7 +35,7 @@ fn check_layer(layer: &AnyLayer) {
         return; // takes images of a certain size: see models.rs
     }
     let g = Graph::new();
-    let x = g.input("x", if needs_images(layer) { &[4, 6, 6][..] } else { &[4, 6] });
+    let x = g.input("x", if needs_images(layer) { &[4, 6, 6][..] } else { &[4, 6] }).with_ids(4);
     let once = x.layer(layer.clone());
     // What takes axes away cannot be applied to its own output.
     let again = if once.shape().rank() == x.shape().rank() { &once } else { &x };

@@ -171,7 +171,7 @@ impl Config for Embedding {
     fn examples() -> Vec<Embedding> {
         use crate::init::Uniform;
         vec![
-            Embedding::new(5, 3),
+            Embedding::of_input(3),
             Embedding { weight_init: Uniform::default().into(), ..Embedding::new(7, 2).padding(0) },
             Embedding::new(4, 2).padding(3).frozen(),
             Embedding { vectors: Some("vectors.txt".into()), ..Embedding::new(6, 2).padding(0) },

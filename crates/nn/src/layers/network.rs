@@ -36,7 +36,10 @@ impl Config for Network {
 
 impl Layer for Network {
     fn build(&self, x: &Node) -> Node {
-        chain(x, &self.0.layers())
+        match self.0.check_input(&x.shape()) {
+            Ok(()) => chain(x, &self.0.layers()),
+            Err(error) => x.graph().refuse("network", error),
+        }
     }
 
     fn held(&self) -> Vec<Held<'_>> {

@@ -2,11 +2,12 @@
 //! arXiv:1703.03130.
 
 use super::Build;
-use super::words::{Words, check_pooling, pooled, time_pooling};
+use super::words::{Words, check_texts, check_pooling, pooled, time_pooling};
 use crate::layers::{CapsulePooling, Dense, Dropout, Lstm, TimeMethod};
 use crate::table::Config;
 use crate::{AnyLayer, check};
 use gradus_graph::ShapeError;
+use gradus_tensor::Shape;
 use serde::{Deserialize, Serialize};
 
 /// A bidirectional LSTM for texts `[B, T]` of ids: an embedding, `layers` LSTMs of `units` in each direction, any pooling over time,
@@ -79,6 +80,10 @@ impl Build for BiLstm {
         layers.extend(pooled(&self.pooling, false));
         layers.extend([Dropout::new(self.dropout).into(), Dense::new(self.classes).into()]);
         layers
+    }
+
+    fn check_input(&self, x: &Shape) -> Result<(), ShapeError> {
+        check_texts(x)
     }
 
     fn check(&self) -> Result<(), ShapeError> {

@@ -2,11 +2,12 @@
 //! classification. With capsules in place of attention: Gong et al. 2018, arXiv:1806.01501.
 
 use super::Build;
-use super::words::{Words, attention_pooling, check_pooling, pooled};
+use super::words::{Words, check_documents, attention_pooling, check_pooling, pooled};
 use crate::layers::{CapsulePooling, Dense, Dropout, Gru};
 use crate::table::Config;
 use crate::{AnyLayer, check};
 use gradus_graph::ShapeError;
+use gradus_tensor::Shape;
 use serde::{Deserialize, Serialize};
 
 /// A hierarchical attention network for documents `[B, S, T]` of ids, S sentences of T words: an embedding, a bidirectional GRU over the
@@ -81,6 +82,10 @@ impl Build for Han {
         }
         layers.push(Dense::new(self.classes).into());
         layers
+    }
+
+    fn check_input(&self, x: &Shape) -> Result<(), ShapeError> {
+        check_documents(x)
     }
 
     fn check(&self) -> Result<(), ShapeError> {

@@ -6,6 +6,7 @@
 
 use crate::AnyLayer;
 use gradus_graph::ShapeError;
+use gradus_tensor::Shape;
 
 mod words;
 
@@ -24,6 +25,11 @@ pub trait Build {
 
     /// What is wrong with its settings.
     fn check(&self) -> Result<(), ShapeError> {
+        Ok(())
+    }
+
+    /// What is wrong with its input, as far as its layers would not say so themselves.
+    fn check_input(&self, _x: &Shape) -> Result<(), ShapeError> {
         Ok(())
     }
 }

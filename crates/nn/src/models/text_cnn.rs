@@ -1,12 +1,13 @@
 //! A convolutional network for sentences. Kim 2014, arXiv:1408.5882.
 
 use super::Build;
-use super::words::{Words, pooled, time_pooling};
+use super::words::{Words, check_texts, pooled, time_pooling};
 use crate::activations::Relu;
 use crate::layers::{Conv, Dense, Dropout, Padding, Parallel, TimeMethod};
 use crate::table::Config;
 use crate::{AnyActivation, AnyLayer, check};
 use gradus_graph::ShapeError;
+use gradus_tensor::Shape;
 use serde::{Deserialize, Serialize};
 
 /// TextCNN for texts `[B, T]` of ids: an embedding, convolutions of several sizes side by side, the maximum of each filter over time,
@@ -84,6 +85,10 @@ impl Build for TextCnn {
             Dropout::new(self.dropout).into(),
             Dense::new(self.classes).into(),
         ]
+    }
+
+    fn check_input(&self, x: &Shape) -> Result<(), ShapeError> {
+        check_texts(x)
     }
 
     fn check(&self) -> Result<(), ShapeError> {

@@ -1,11 +1,12 @@
 //! A small Transformer for texts. Vaswani et al. 2017, arXiv:1706.03762; normalised first: Xiong et al. 2020, arXiv:2002.04745.
 
 use super::Build;
-use super::words::{Words, check_pooling, pooled, time_pooling};
+use super::words::{Words, check_texts, check_pooling, pooled, time_pooling};
 use crate::layers::{Dense, Dropout, LayerNorm, LearnedPositions, SinusoidalPositions, TimeMethod, TransformerEncoder};
 use crate::table::Config;
 use crate::{AnyLayer, check};
 use gradus_graph::ShapeError;
+use gradus_tensor::Shape;
 use serde::{Deserialize, Serialize};
 
 /// A Transformer encoder for texts `[B, T]` of ids: an embedding, positions, `layers` blocks of attention and a small dense net, pooling
@@ -132,6 +133,10 @@ impl Build for TransformerClassifier {
         layers.extend(pooled(&self.pooling, false));
         layers.push(Dense::new(self.classes).into());
         layers
+    }
+
+    fn check_input(&self, x: &Shape) -> Result<(), ShapeError> {
+        check_texts(x)
     }
 
     fn check(&self) -> Result<(), ShapeError> {

@@ -3,6 +3,7 @@
 use crate::layers::{AttentionPooling, Embedding, Flatten, Reshape, TimeMethod, TimePooling};
 use crate::{AnyLayer, check};
 use gradus_graph::ShapeError;
+use gradus_tensor::Shape;
 
 /// The settings of an embedding whose padding is id 0.
 pub(super) struct Words<'a> {
@@ -23,6 +24,22 @@ impl Words<'_> {
         check::at_least_one("vocabulary", self.vocabulary.unwrap_or(1))?;
         check::at_least_one("embedding", self.embedding)
     }
+}
+
+/// The input is texts.
+pub(super) fn check_texts(x: &Shape) -> Result<(), ShapeError> {
+    let help = "leave `sentences` out where texts are read, or take the network `han`";
+    if x.rank() == 2 { Ok(()) } else { Err(ShapeError::new("texts of ids, [B, T]", x.to_string(), help)) }
+}
+
+/// The input is documents.
+pub(super) fn check_documents(x: &Shape) -> Result<(), ShapeError> {
+    let help =
+        "say how many `sentences` a text has where texts are read, as in { path = \"texts.csv\", sentences = 10 }";
+    if x.rank() == 3 {
+        return Ok(());
+    }
+    Err(ShapeError::new("documents of sentences of ids, [B, S, T]", x.to_string(), help))
 }
 
 /// The poolings over time.
