@@ -37,10 +37,15 @@ impl Place {
             return None;
         }
         let inner = self.held.iter().flatten().find_map(|inner| inner.setting_of(path));
-        Some(inner.unwrap_or_else(|| match &self.layer {
-            AnyLayer::Network(network) => (self.setting.clone(), format!("network.{}", network.0.key())),
-            layer => (self.setting.clone(), layer.key().to_string()),
-        }))
+        Some(inner.unwrap_or_else(|| (self.setting.clone(), self.key())))
+    }
+
+    /// Its key in the recipe: `conv`, or `network.resnet`.
+    pub fn key(&self) -> String {
+        match &self.layer {
+            AnyLayer::Network(network) => format!("network.{}", network.0.key()),
+            layer => layer.key().to_string(),
+        }
     }
 
     /// Its layers, each after those that it holds.

@@ -69,9 +69,9 @@ fn documents_go_through_a_hierarchical_network() {
     folder.succeed(&[&["train", "texts.toml", "--quiet", "--run-dir", "run"], &set[..]].concat());
     std::fs::write(folder.path("new.txt"), "The sun was warm.\nWe talked. Cold rain again. We talked.\n").unwrap();
     assert_eq!(classes(&folder.succeed(&["predict", "run", "--input", "new.txt"])), ["good", "bad"]);
-    let checked: Value = serde_json::from_str(
-        &folder.succeed(&[&["gradcheck", "texts.toml", "--json", "--samples", "10"], &set[..]].concat()),
-    )
+    let checked: Value = serde_json::from_str(&folder.succeed(
+        &[&["gradcheck", "texts.toml", "--json", "--samples", "10", "--tolerance", "1e-6"], &set[..]].concat(),
+    ))
     .unwrap();
     assert_eq!(checked["passed"], true, "{checked}");
 }
@@ -82,7 +82,7 @@ fn word_vectors_are_taken_told_and_kept() {
     let frozen = "model.layers.0.embedding={ units = 4, padding = 0, vectors = \"vectors.txt\", trainable = false }";
     let lines = folder.succeed(&["train", "texts.toml", "--json", "--quiet", "--run-dir", "run", "--set", frozen]);
     let told: Value = serde_json::from_str(lines.lines().next().unwrap()).unwrap();
-    let words = 26;
+    let words = 21;
     assert_eq!(told["event"], "vectors");
     assert_eq!((told["found"].as_u64(), told["words"].as_u64()), (Some(10), Some(words)));
     assert_eq!(told["file"], "vectors.txt");

@@ -230,13 +230,13 @@ fn settings_out_of_range_are_refused() {
     let dense: Box<AnyLayer> = Box::new(Dense::new(3).into());
     assert_eq!(
         refused(BiLstm { pooling: dense.clone(), ..BiLstm::default() }.into()),
-        "`pooling` over time: `time_pooling`, `attention_pooling`, `self_attention_pooling`, `capsule_pooling`"
+        "`pooling` of one of `time_pooling`, `attention_pooling`, `self_attention_pooling`, `capsule_pooling`"
     );
     let none: Box<AnyLayer> = Box::new(TimePooling::of(TimeMethod::KMax, 0).into());
-    assert_eq!(refused(Han { pooling: none, ..Han::default() }.into()), "`k` of at least 1");
+    assert_eq!(refused(Han { pooling: none, ..Han::default() }.into()), "`pooling.time_pooling.k` of at least 1");
     assert_eq!(
         refused(TransformerClassifier { heads: 3, ..TransformerClassifier::default() }.into()),
-        "`heads` that divide the embedding's 128 numbers"
+        "`heads` of a divisor of the embedding's 128 numbers"
     );
 }
 

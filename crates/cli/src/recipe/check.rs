@@ -21,7 +21,7 @@ pub(super) fn check(recipe: &Recipe, document: &Document) -> Result<(), RecipeEr
     let places = places(&recipe.model.layers);
     places.iter().for_each(|place| place.inside_out(&mut layers));
     for place in layers.iter().filter(|place| !place.setting.is_empty()) {
-        let path = format!("{}.{}", place.setting, place.layer.key());
+        let path = format!("{}.{}", place.setting, place.key());
         place.layer.check().map_err(|error| RecipeError::setting(document, &path, &error))?;
     }
     for (key, part) in [("valid", &recipe.data.valid), ("test", &recipe.data.test)] {

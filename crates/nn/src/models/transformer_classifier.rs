@@ -147,8 +147,8 @@ impl Build for TransformerClassifier {
         check::at_least_one("classes", self.classes)?;
         check::below_one("dropout", self.dropout)?;
         if !self.embedding.is_multiple_of(self.heads) {
-            let expected = format!("`heads` that divide the embedding's {} numbers", self.embedding);
-            return Err(ShapeError::new(expected, self.heads.to_string(), "choose a divisor, or another `embedding`"));
+            let expected = format!("`heads` of a divisor of the embedding's {} numbers", self.embedding);
+            return Err(ShapeError::new(expected, self.heads.to_string(), "choose such a number, or another `embedding`"));
         }
         check_pooling(&self.pooling)
     }

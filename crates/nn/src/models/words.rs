@@ -56,10 +56,16 @@ pub(super) fn attention_pooling() -> Box<AnyLayer> {
 /// The setting `pooling` holds a pooling over time, and that is in order.
 pub(super) fn check_pooling(pooling: &AnyLayer) -> Result<(), ShapeError> {
     if !POOLINGS.contains(&pooling.key()) {
-        let expected = format!("`pooling` over time: {}", POOLINGS.map(|key| format!("`{key}`")).join(", "));
+        let expected = format!("`pooling` of one of {}", POOLINGS.map(|key| format!("`{key}`")).join(", "));
         return Err(ShapeError::new(expected, pooling.key().to_string(), "name one of these, with its settings"));
     }
-    pooling.check()
+    pooling.check().map_err(|error| match error.expected.strip_prefix('`') {
+        Some(setting) => {
+            let expected = format!("`pooling.{}.{setting}", pooling.key());
+            ShapeError { expected, ..error }
+        }
+        None => error,
+    })
 }
 
 /// A pooling and what makes its result one vector: of the whole, or of each sentence.
