@@ -7,10 +7,10 @@ use gradus_data::readers::Embedded;
 use gradus_data::{Dataset, Target};
 use gradus_graph::{Constant, Graph, Model, Node, Role, State};
 use gradus_metrics::Metric;
-use gradus_nn::layers::{BatchNorm, Dense};
+use gradus_nn::layers::{BatchNorm, Dense, Embedding, Flatten};
 use gradus_nn::losses::{BinaryCrossEntropy, CrossEntropy, Mse};
 use gradus_nn::optimizers::Sgd;
-use gradus_nn::{AnyInit, LayerExt, init};
+use gradus_nn::{AnyInit, LayerExt, init, seq};
 use gradus_tensor::{Tensor, safetensors};
 use gradus_train::{Checkpoints, Epochs, Every, Keep, LossBelow, ModelFile, Patience, TrainError, Trainer};
 
@@ -300,4 +300,28 @@ fn predictors_and_evaluations_say_what_they_need() {
     assert!(message(iris_trainer(&model).evaluate(&state, &inputs)).starts_with("the evaluation data have no target"));
     let loss = CrossEntropy::default();
     assert!(gradus_train::Predictor::new(&model, "species", Some(&loss), &state).is_ok());
+}
+
+#[test]
+fn vectors_that_nobody_has_read_are_missed() {
+    let g = Graph::new();
+    let mut words = Embedding::new(4, 2);
+    words.vectors = Some("glove.txt".into());
+    let y = g.index_input("x", [1]).layer(words.clone()).layer(seq![Flatten, Dense::new(1)]);
+    let model = g.model(&[("y", &y)]).unwrap();
+    let ids = Tensor::vector(vec![0.0f32, 1.0, 2.0, 3.0]);
+    let data = Dataset::new(ids, Target::from_values(Tensor::vector(vec![0.0f32; 4]), None).unwrap()).unwrap();
+    let trainer = || Trainer::new(&model).loss("y", Mse::default()).optimizer(Sgd::default()).batch_size(2);
+    assert_eq!(
+        message(trainer().fit(&data, None, Epochs(1))),
+        "`embedding/weight` shall start from a file that nobody has read\n  expected: the vectors of glove.txt\n  received: none\n  \
+         help:     read them, and give the numbers with `Embedding::starting_from`, or first weights with `initial`"
+    );
+    let initial = State::<f32>::new(&model, 3);
+    assert!(trainer().initial(initial).fit(&data, None, Epochs(1)).is_ok());
+    // Numbers that are given need no file.
+    let given = Graph::new();
+    let y = given.index_input("x", [1]).layer(words.starting_from(vec![0.5; 8])).layer(seq![Flatten, Dense::new(1)]);
+    let model = given.model(&[("y", &y)]).unwrap();
+    assert!(Trainer::new(&model).loss("y", Mse::default()).batch_size(2).fit(&data, None, Epochs(1)).is_ok());
 }

@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 pub struct Predict {
     /// The run folder, or a model file
     model: PathBuf,
-    /// The inputs: a CSV, NPY, NPZ or IDX file, or - for CSV on standard input
+    /// The inputs: a CSV, NPY, NPZ or IDX file, or texts, one in each line; - is standard input
     #[arg(long, value_name = "FILE")]
     input: String,
     /// Where the predictions go: a CSV file, or - for standard output

@@ -187,7 +187,7 @@ impl Layer for Embedding {
         };
         let role = if self.trainable { Role::Weight } else { Role::Frozen };
         let table = x.param("weight", [vocabulary, self.units], self.start(vocabulary), role);
-        if let Some(file) = &self.vectors {
+        if let (Some(file), None) = (&self.vectors, &self.values) {
             x.graph().start_from_file(&table, file);
         }
         let vectors = table.gather(0, x);
