@@ -1,5 +1,7 @@
-//! Developer commands: `cargo xtask bench` measures training steps, alone or beside other frameworks.
+//! Developer commands: `cargo xtask bench` measures training steps, alone or beside other frameworks; `cargo xtask docs` and `cargo xtask
+//! agreement` make the tables of the manual.
 
+mod agreement;
 mod bench;
 mod manual;
 
@@ -17,6 +19,8 @@ struct Cli {
 enum Command {
     /// Times training steps on the standard cases; one JSON line per result with --json.
     Bench(bench::Options),
+    /// Runs the tests that compare with differences and with PyTorch, and writes the errors they measure into docs/correctness.md.
+    Agreement,
     /// Writes the tables of settings into the pages of docs/; with --check it only says whether they are up to date.
     Docs {
         /// Change nothing; fail where a page is not up to date.
@@ -27,6 +31,7 @@ enum Command {
 
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
+        Command::Agreement => agreement::run(),
         Command::Bench(options) => bench::run(&options),
         Command::Docs { check } => manual::run(check),
     };

@@ -39,6 +39,6 @@ pub use node::{Axes, IntoNode, Node};
 pub use op::{CustomOp, Grad, Grads, Kernel, Kind, OpDef, ShapeError};
 pub use ops::Op;
 pub use passes::fold::fold;
-pub use program::{Engine, Halt, Memory, Mode, Request, RunError};
+pub use program::{Engine, Halt, KernelCost, Memory, Mode, Request, RunError};
 pub use state::State;
 pub use window::{PoolAxis, Window};

@@ -3,14 +3,15 @@
 use crate::model::{Frozen, Model, NodeId};
 use crate::op::{HostOp, Result};
 use crate::passes::{concrete::concrete, group::group, simplify::simplify, split::split_updates};
-use crate::plan::{Plan, Wanted, plan, traffic};
+use crate::plan::{Plan, Wanted, operations, plan, traffic};
 use crate::state::{Layout, State};
 use crate::{GraphError, Op};
 use gradus_kernels::instr::HostKernel;
-use gradus_kernels::{Bindings, Buffer, Code, Isa, Pool, Real};
+use gradus_kernels::{Bindings, Buffer, Code, Isa, Pool, Real, Tripped};
 use std::any::TypeId;
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What a model is compiled for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -100,6 +101,19 @@ impl Memory {
     pub fn total(&self) -> usize {
         self.arena + self.constants + self.state
     }
+}
+
+/// A kernel of a compiled step, and what it cost.
+#[derive(Clone, Debug, PartialEq)]
+pub struct KernelCost {
+    /// The kernel with its shapes.
+    pub label: String,
+    /// The time of all steps that were timed.
+    pub time: Duration,
+    /// Floating-point operations of a step.
+    pub operations: usize,
+    /// Bytes that a step reads and writes, each place counted once.
+    pub bytes: usize,
 }
 
 /// A compiled model. Plans are made for each batch size when it first occurs, and kept.
@@ -203,6 +217,46 @@ impl<T: Real> Engine<T> {
         steps: usize,
         pool: &Pool,
     ) -> std::result::Result<(), RunError> {
+        self.walk(state, inputs, batch, steps, |code, memory, seed, step, sums| {
+            code.run(memory, seed, step, steps, sums, pool)
+        })
+    }
+
+    /// Runs steps as [`Engine::run`] does, on one thread, and tells what each kernel cost, in the order they run.
+    ///
+    /// # Errors
+    /// As [`Engine::run`].
+    pub fn profile(
+        &mut self,
+        state: &mut State<T>,
+        inputs: &[&[T]],
+        batch: usize,
+        steps: usize,
+    ) -> std::result::Result<Vec<KernelCost>, RunError> {
+        self.prepare(batch)?;
+        let mut times = vec![Duration::ZERO; self.plans[&batch].labels.len()];
+        self.walk(state, inputs, batch, steps, |code, memory, seed, step, sums| {
+            code.run_timed(memory, seed, step, steps, sums, &mut times)
+        })?;
+        let program = &self.plans[&batch];
+        let kernels = program.labels.iter().zip(program.code.instrs()).zip(times);
+        let cost = kernels.map(|((label, instr), time)| KernelCost {
+            label: label.clone(),
+            time,
+            operations: operations(instr),
+            bytes: traffic(instr) * size_of::<T>(),
+        });
+        Ok(cost.collect())
+    }
+
+    fn walk(
+        &mut self,
+        state: &mut State<T>,
+        inputs: &[&[T]],
+        batch: usize,
+        steps: usize,
+        run: impl FnOnce(&mut Code<T>, Bindings<'_, T>, u64, u64, &mut [f64]) -> std::result::Result<(), Tripped>,
+    ) -> std::result::Result<(), RunError> {
         self.prepare(batch)?;
         self.check(state, inputs, batch, steps)?;
         self.current = batch;
@@ -211,7 +265,7 @@ impl<T: Real> Engine<T> {
         }
         let Some(program) = self.plans.get_mut(&batch) else { return Ok(()) };
         let memory = Bindings { arena: &mut program.arena, consts: &program.consts, state: &mut state.values, inputs };
-        let result = program.code.run(memory, state.seed, state.step, steps, &mut self.sums, pool);
+        let result = run(&mut program.code, memory, state.seed, state.step, &mut self.sums);
         let done = match &result {
             Ok(()) => steps as u64,
             Err(tripped) => tripped.step - state.step,

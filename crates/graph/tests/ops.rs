@@ -6,6 +6,7 @@ mod support;
 use gradus_graph::op::{Case, Draw};
 use gradus_graph::{Graph, GraphError, Kind, Mode, Model, Node, Op, Request};
 use gradus_tensor::{Rng, Shape};
+use support::record::record;
 use support::{difference, normal, run, values};
 
 /// A case as a model: the op's value, a random projection of it as loss, and the loss's gradients where there are any.
@@ -111,6 +112,7 @@ impl Check {
                 None => vec![0.0; numeric.len()],
             };
             let error = difference(&analytic, &numeric);
+            record(&format!("{order} gradient"), case.op.name(), &format!("{:?} {batch} {i}", case.op), error);
             assert!(
                 error < 1e-7,
                 "{order} gradient of {:?} with respect to input {i} at batch {batch}: error {error:.1e}\nanalytic {analytic:?}\nnumeric  {numeric:?}",

@@ -1,12 +1,12 @@
 //! How fast the kernels are here: products in GFLOP/s, maps and other instructions in nanoseconds.
 //!
-//! `cargo run --release -p gradus-kernels --example throughput [ISA] [THREADS] [products|maps|others]`; pin it to a core for steady figures.
+//! `cargo run --release -p gradus-kernels --example throughput [ISA] [THREADS] [products|maps|convolutions|others]`; pin it to a core for steady figures.
 
 use gradus_kernels::instr::*;
 use gradus_kernels::{Binary, Bindings, Buffer, Code, Expr, Inst, Isa, Pool, Sizes, Term, Unary};
 use std::time::Instant;
 
-const ROOM: usize = 1 << 22;
+const ROOM: usize = 1 << 23;
 
 struct Bench {
     isa: Isa,
@@ -35,6 +35,9 @@ fn main() {
     }
     if wanted("maps") {
         bench.maps();
+    }
+    if wanted("convolutions") {
+        bench.convolutions();
     }
     if wanted("others") {
         bench.others();
@@ -197,6 +200,44 @@ impl Bench {
             let mut expr = Expr::new();
             let value = expr.push(Inst::Random(f, 1));
             self.map(&format!("{f:?}"), &[10_000], &[], expr, &[(value, None)]);
+        }
+    }
+
+    /// All three sides, 64 images each. What is counted are the operations of a direct sum.
+    fn convolutions(&mut self) {
+        println!(
+            "{:>40} {:>10} {:>10} {:>10}   GFLOP/s",
+            "size, image, channels → filters", "output", "input", "weight"
+        );
+        let shapes = [
+            (3, 1, 32, 16, 16),
+            (3, 1, 16, 32, 32),
+            (3, 1, 8, 64, 64),
+            (3, 1, 32, 3, 16),
+            (3, 2, 32, 16, 32),
+            (3, 2, 16, 32, 64),
+            (1, 2, 32, 16, 32),
+            (1, 2, 16, 32, 64),
+            (1, 1, 16, 64, 64),
+            (3, 1, 28, 1, 8),
+            (3, 1, 14, 8, 16),
+            (5, 1, 14, 16, 32),
+            (3, 1, 7, 128, 128),
+        ];
+        for (size, stride, image, channels, filters) in shapes {
+            let before = size / 2;
+            let slide = Slide { input: image, output: image.div_ceil(stride), size, stride, dilation: 1, before };
+            let slides = [Slide::NONE, slide, slide];
+            let (batch, operations) = (64, 128 * slide.output.pow(2) * size.pow(2) * channels * filters);
+            let rates = [Side::Output, Side::Input, Side::Weight].map(|side| {
+                let (x, w) = (64 * image * image * channels, size * size * channels * filters);
+                let place = |of: Side, at_: usize| if side == of { at(Space::Arena, 0) } else { at(Space::State, at_) };
+                let (x, w, y) = (place(Side::Input, w), place(Side::Weight, 0), place(Side::Output, w + x));
+                let ns = self.time(Instr::Conv(Conv { side, batch, groups: 1, channels, filters, slides, x, w, y }));
+                operations as f64 / ns
+            });
+            let name = format!("{size}×{size}/{stride} {image}×{image} {channels} → {filters}");
+            println!("{name:>40} {:>10.1} {:>10.1} {:>10.1}", rates[0], rates[1], rates[2]);
         }
     }
 

@@ -8,6 +8,7 @@ use crate::verify::{CodeError, check, check_scalar};
 use crate::{Buffer, Isa, Pool, Real};
 use std::cell::UnsafeCell;
 use std::fmt;
+use std::time::{Duration, Instant};
 
 /// How many elements each memory has.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -103,8 +104,16 @@ pub trait Compiled: Sized {
         first_step: u64,
         steps: usize,
         sums: &mut [f64],
-        pool: &Pool,
+        how: How<'_>,
     ) -> Result<(), Tripped>;
+}
+
+/// How a run goes.
+pub enum How<'a> {
+    /// On the threads of a pool.
+    Threads(&'a Pool),
+    /// On this thread alone, with the time of each instruction added to its own.
+    Timed(&'a mut [Duration]),
 }
 
 macro_rules! compile {
@@ -129,9 +138,9 @@ macro_rules! compile {
                 first_step: u64,
                 steps: usize,
                 sums: &mut [f64],
-                pool: &Pool,
+                how: How<'_>,
             ) -> Result<(), Tripped> {
-                code.walked(memory, seed, first_step, steps, sums, pool)
+                code.walked(memory, seed, first_step, steps, sums, how)
             }
         }
     )* };
@@ -186,16 +195,13 @@ impl<T: Real> Code<T> {
         for (i, instr) in instrs.iter().enumerate() {
             let touched = check(i, instr, &sizes)?;
             let mut op = Op::new(instr, isa);
-            let after = op.place_shared(&mut shared, isa);
-            let parts = op.parts();
-            if parts == 0 {
+            let (before, after) = op.place_shared(&mut shared, isa);
+            if op.parts() == 0 {
                 continue;
             }
-            nodes.push(Node { op, parts, wait: false });
-            accesses.push(touched.clone());
-            if let Some(gathering) = after {
-                nodes.push(Node { op: Op::Gathering(gathering), parts: 1, wait: true });
-                accesses.push(touched);
+            for op in before.into_iter().chain([op]).chain(after) {
+                nodes.push(Node { parts: op.parts(), op, wait: false, instr: i });
+                accesses.push(touched.clone());
             }
         }
         let reads: Vec<_> = scalars
@@ -266,7 +272,28 @@ impl<T: Real> Code<T> {
         sums: &mut [f64],
         pool: &Pool,
     ) -> Result<(), Tripped> {
-        T::walk(self, memory, seed, first_step, steps, sums, pool)
+        T::walk(self, memory, seed, first_step, steps, sums, How::Threads(pool))
+    }
+
+    /// Runs as [`Code::run`] does, on one thread, and adds the time that each instruction took to `times`, one for each of
+    /// [`Code::instrs`]. Reading the clock takes some 30 ns an instruction.
+    ///
+    /// # Errors
+    /// If a guard trips.
+    ///
+    /// # Panics
+    /// As [`Code::run`]; if `times` has another length than the instructions.
+    pub fn run_timed(
+        &mut self,
+        memory: Bindings<'_, T>,
+        seed: u64,
+        first_step: u64,
+        steps: usize,
+        sums: &mut [f64],
+        times: &mut [Duration],
+    ) -> Result<(), Tripped> {
+        assert_eq!(times.len(), self.instrs.len(), "a time for every instruction");
+        T::walk(self, memory, seed, first_step, steps, sums, How::Timed(times))
     }
 
     #[inline(always)]
@@ -277,14 +304,17 @@ impl<T: Real> Code<T> {
         first_step: u64,
         steps: usize,
         sums: &mut [f64],
-        pool: &Pool,
+        how: How<'_>,
     ) -> Result<(), Tripped> {
         let Bindings { arena, consts, state, inputs } = memory;
         assert!(arena.len() >= self.sizes.arena && consts.len() >= self.sizes.consts, "the memory fits the code");
         assert!(state.len() >= self.sizes.state && inputs.len() == self.sizes.inputs.len(), "the memory fits the code");
         assert!(inputs.iter().zip(&self.sizes.inputs).all(|(x, n)| x.len() == steps * n), "inputs for every step");
         assert_eq!(sums.len(), self.scalars.len(), "a sum for every scalar");
-        let threads = if self.parallel { self.threads.len().min(pool.threads()) } else { 1 };
+        let threads = match &how {
+            How::Threads(pool) if self.parallel => self.threads.len().min(pool.threads()),
+            _ => 1,
+        };
         let spaces = [arena.as_mut_ptr(), consts.as_ptr().cast_mut(), state.as_mut_ptr()];
         for thread in &mut self.threads[..threads] {
             thread.bases[..FIRST_INPUT].copy_from_slice(&spaces);
@@ -307,13 +337,23 @@ impl<T: Real> Code<T> {
             barrier: Barrier::new(threads),
             sums: sums.as_mut_ptr(),
             tripped: UnsafeCell::new(None),
+            times: std::ptr::null_mut(),
+        };
+        let pool = match how {
+            How::Threads(pool) => pool,
+            How::Timed(times) => {
+                let walk = Walk { times: times.as_mut_ptr(), ..walk };
+                // SAFETY: as below; there is a time for every instruction.
+                unsafe { walk.steps::<false, true>(0, 1) };
+                return walk.outcome();
+            }
         };
         if threads > 1 {
             let job = |i: usize| {
                 if i < threads {
                     let _leave = GiveUp(&walk.barrier);
                     // SAFETY: every thread below `threads` walks once, and they meet where they must.
-                    unsafe { walk.steps::<true>(i, threads) };
+                    unsafe { walk.steps::<true, false>(i, threads) };
                 }
             };
             if pool.run(&job) {
@@ -321,7 +361,7 @@ impl<T: Real> Code<T> {
             }
         }
         // SAFETY: the memory was compared with the sizes that every instruction was checked against; one thread walks.
-        unsafe { walk.steps::<false>(0, 1) };
+        unsafe { walk.steps::<false, false>(0, 1) };
         walk.outcome()
     }
 
@@ -365,6 +405,8 @@ struct Walk<'a, T> {
     barrier: Barrier,
     sums: *mut f64,
     tripped: UnsafeCell<Option<Tripped>>,
+    /// A time for every instruction, if they are timed.
+    times: *mut Duration,
 }
 
 // SAFETY: thread `i` uses element `i` of `threads`; the first thread alone writes `sums` and `tripped`; the rest is read, or
@@ -387,7 +429,7 @@ impl<T: Real> Walk<'_, T> {
     ///
     /// # Safety
     /// Each thread below `threads` calls this once; the bases are those of memory that fits the code.
-    unsafe fn steps<const MEET: bool>(&self, thread: usize, threads: usize) {
+    unsafe fn steps<const MEET: bool, const TIMED: bool>(&self, thread: usize, threads: usize) {
         // SAFETY: this thread's own element.
         let own = unsafe { &mut *self.threads.add(thread) };
         let mut context = Context {
@@ -404,6 +446,7 @@ impl<T: Real> Walk<'_, T> {
                 if MEET && node.wait && !self.barrier.wait() {
                     return;
                 }
+                let start = TIMED.then(Instant::now);
                 let mut part = thread;
                 while part < node.parts {
                     // SAFETY: the caller's; parts of one node keep apart, and `wait` keeps nodes apart.
@@ -417,6 +460,10 @@ impl<T: Real> Walk<'_, T> {
                         return;
                     }
                     part += threads;
+                }
+                if let Some(start) = start {
+                    // SAFETY: there is a time for every instruction, and one thread walks.
+                    unsafe { *self.times.add(node.instr) += start.elapsed() };
                 }
             }
             if MEET && self.wait_last && !self.barrier.wait() {

@@ -1,7 +1,7 @@
 //! Instructions made ready to run.
 
 use crate::context::{Context, Place, Slot};
-use crate::conv::ConvPlan;
+use crate::conv::{ConvPlan, Preparation, Winograd};
 use crate::copy::CopyPlan;
 use crate::index::IndexPlan;
 use crate::instr::{Call, Instr, StepScalars};
@@ -24,6 +24,8 @@ pub enum Op<T> {
     Gathering(Gathering<T>),
     MatMul(MatMulPlan<T>),
     Conv(ConvPlan<T>),
+    Winograd(Winograd<T>),
+    Preparation(Preparation<T>),
     Copy(CopyPlan<T>),
     Fill { place: Place, len: usize, value: T },
     Softmax(SoftmaxPlan<T>),
@@ -43,6 +45,8 @@ pub struct Node<T> {
     pub parts: usize,
     /// Threads must meet before it.
     pub wait: bool,
+    /// The instruction that it belongs to.
+    pub instr: usize,
 }
 
 /// A guard's element and number.
@@ -56,7 +60,10 @@ impl<T: Real> Op<T> {
         match instr {
             Instr::Map(map) => Op::Map(MapPlan::new(map, isa)),
             Instr::MatMul(product) => Op::MatMul(MatMulPlan::new(product, isa)),
-            Instr::Conv(conv) => Op::Conv(ConvPlan::new(conv, isa)),
+            Instr::Conv(conv) => match Winograd::new(conv, isa) {
+                Some(winograd) => Op::Winograd(winograd),
+                None => Op::Conv(ConvPlan::new(conv, isa)),
+            },
             Instr::Copy(copy) => Op::Copy(CopyPlan::new(copy, isa)),
             Instr::Fill { loc, len, value } => Op::Fill { place: (*loc).into(), len: *len, value: T::from_f64(*value) },
             Instr::Softmax(s) => Op::Softmax(SoftmaxPlan::new(s, isa)),
@@ -84,6 +91,7 @@ impl<T: Real> Op<T> {
             Op::Map(map) => map.parts,
             Op::MatMul(product) => product.parts,
             Op::Conv(conv) => conv.parts,
+            Op::Winograd(winograd) => winograd.parts,
             Op::Copy(copy) => copy.parts,
             Op::Fill { len, .. } => len.div_ceil(FILL),
             Op::Softmax(s) => s.parts,
@@ -101,28 +109,33 @@ impl<T: Real> Op<T> {
             Op::Map(map) => map.scratch(),
             Op::MatMul(product) => product.scratch(),
             Op::Conv(conv) => conv.scratch(),
+            Op::Winograd(winograd) => winograd.scratch(),
             // The values are `f64`.
             Op::StepScalars { instr, .. } => instr.expr.insts().len() * size_of::<f64>() / size_of::<T>(),
             _ => 0,
         }
     }
 
-    /// Takes the next piece of the scratch memory that all threads share. Returns what must run after all parts, if the parts
-    /// have results of their own there.
-    pub fn place_shared(&mut self, next: &mut usize, isa: Isa) -> Option<Gathering<T>> {
-        let (len, after) = match self {
+    /// Takes the next piece of the scratch memory that all threads share. Returns what must run before all parts and after them, if the
+    /// parts read something of their own there or leave it there.
+    pub fn place_shared(&mut self, next: &mut usize, isa: Isa) -> (Option<Op<T>>, Option<Op<T>>) {
+        let (len, before, after) = match self {
             Op::Map(map) => {
                 map.place_shared(*next);
-                (map.shared, map.gathering(isa))
+                (map.shared, None, map.gathering(isa))
             }
             Op::Conv(conv) => {
                 conv.place_shared(*next);
-                (conv.shared, conv.gathering(isa))
+                (conv.shared, None, conv.gathering(isa))
             }
-            _ => return None,
+            Op::Winograd(winograd) => {
+                winograd.place_shared(*next);
+                (winograd.shared, winograd.preparation(), winograd.gathering(isa))
+            }
+            _ => return (None, None),
         };
         *next += len.next_multiple_of(16);
-        after
+        (before.map(Op::Preparation), after.map(Op::Gathering))
     }
 
     pub fn place_slots(&mut self, threads: &mut [(Vec<Slot<T>>, *mut T)], constant: &mut impl FnMut(f64) -> *mut T) {
@@ -147,6 +160,8 @@ impl<T: Real> Op<T> {
                 Op::Gathering(gathering) => gathering.run(context),
                 Op::MatMul(product) => product.run(context, part),
                 Op::Conv(conv) => conv.run(context, part),
+                Op::Winograd(winograd) => winograd.run(context, part),
+                Op::Preparation(preparation) => preparation.run(context),
                 Op::Copy(copy) => copy.run(context, part),
                 Op::Fill { place, len, value } => {
                     let y = std::slice::from_raw_parts_mut(context.at(*place), *len);

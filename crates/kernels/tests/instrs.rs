@@ -3,6 +3,7 @@
 mod common;
 
 use common::*;
+use gradus_kernels::Isa;
 use gradus_kernels::instr::*;
 use gradus_tensor::Rng;
 
@@ -71,6 +72,53 @@ fn convolutions() {
     for _ in 0..150 {
         let conv = std::iter::repeat_with(|| conv(&mut rng)).find(|c| operations(c) < 100_000).expect("endless");
         check_all(&worlds, &Instr::Conv(conv.clone()), &Instr::Conv(conv));
+    }
+}
+
+/// Windows of 3×3 over as many channels as vectors have lanes, which are computed by tiles: all paddings, sizes that end within a tile,
+/// several blocks of tiles, several parts.
+#[test]
+fn convolutions_by_tiles() {
+    let worlds = worlds();
+    let slide = |input: usize, before: usize, after: usize| Slide {
+        input,
+        output: input + before + after - 2,
+        size: 3,
+        stride: 1,
+        dilation: 1,
+        before,
+    };
+    let cases = [
+        (1, 16, 16, slide(8, 1, 1), slide(8, 1, 1)),
+        (3, 16, 32, slide(9, 1, 1), slide(7, 1, 1)),
+        (2, 32, 16, slide(10, 0, 0), slide(11, 2, 2)),
+        (5, 16, 16, slide(5, 1, 2), slide(13, 0, 1)),
+        (1, 16, 16, slide(41, 1, 1), slide(40, 1, 1)),
+        (17, 16, 16, slide(8, 1, 1), slide(8, 1, 1)),
+        (9, 64, 16, slide(6, 2, 0), slide(4, 1, 1)),
+    ];
+    for (batch, channels, filters, down, right) in cases {
+        for side in [Side::Output, Side::Input, Side::Weight] {
+            let mut places = Places::new();
+            let mut rng = Rng::new(7, 0, 0);
+            let mut place =
+                |of: Side, len: usize| if side == of { places.output(len) } else { places.operand(&mut rng, len) };
+            let x = place(Side::Input, batch * down.input * right.input * channels);
+            let w = place(Side::Weight, 9 * channels * filters);
+            let y = place(Side::Output, batch * down.output * right.output * filters);
+            let slides = [Slide::NONE, down, right];
+            let conv = Conv { side, batch, groups: 1, channels, filters, slides, x, w, y };
+            let (terms, error) = match side {
+                Side::Output => (9 * channels, 2e-5),
+                Side::Input => (9 * filters, 2e-5),
+                Side::Weight => (batch * down.output * right.output, 1e-4),
+            };
+            let (instr32, instr64) = (Instr::Conv(conv.clone()), Instr::Conv(conv));
+            for isa in Isa::available() {
+                check(&instr32, &worlds.0, isa, error * (terms as f64).sqrt());
+                check(&instr64, &worlds.1, isa, 1e-12);
+            }
+        }
     }
 }
 

@@ -158,6 +158,38 @@ fn random_instructions_give_the_same_bits() {
     }
 }
 
+/// Convolutions directly and by tiles, every side, cut into several parts.
+#[test]
+fn convolutions_give_the_same_bits() {
+    let world = World::<f32>::new(&mut Rng::new(1, 0, 0));
+    let pools = [Pool::new(1), Pool::new(3)];
+    let (batch, channels, filters) = (14, 16, 16);
+    for stride in [1, 2] {
+        let slide = Slide { input: 16, output: 16 / stride, size: 3, stride, dilation: 1, before: 1 };
+        for side in [Side::Output, Side::Input, Side::Weight] {
+            let mut places = Places::new();
+            let mut rng = Rng::new(7, 0, 0);
+            let mut place =
+                |of: Side, len: usize| if side == of { places.output(len) } else { places.operand(&mut rng, len) };
+            let x = place(Side::Input, batch * slide.input.pow(2) * channels);
+            let w = place(Side::Weight, 9 * channels * filters);
+            let y = place(Side::Output, batch * slide.output.pow(2) * filters);
+            let slides = [Slide::NONE, slide, slide];
+            let conv = Instr::Conv(Conv { side, batch, groups: 1, channels, filters, slides, x, w, y });
+            for isa in Isa::available() {
+                let mut have = [world.clone(), world.clone()];
+                for (pool, world) in pools.iter().zip(&mut have) {
+                    let mut code = Code::new(vec![conv.clone()], sizes(), vec![], isa, 3).expect("valid");
+                    assert!(code.is_parallel());
+                    code.run(world.bindings(&mut Vec::new()), 1, 0, 2, &mut [], pool).expect("no guard");
+                }
+                let [one, three] = have.map(|world| world.arena);
+                assert!(one.iter().zip(&three).all(|(x, y)| x.to_bits() == y.to_bits()), "{isa} {conv:#?}");
+            }
+        }
+    }
+}
+
 #[test]
 fn a_guard_stops_every_thread_before_anything_later_is_written() {
     let large = 1 << 18;

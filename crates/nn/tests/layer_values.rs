@@ -3,6 +3,7 @@
 
 mod common;
 
+use common::record::record;
 use common::{DOUBLE, SINGLE, assert_close, cast, tensor};
 use gradus_graph::{Engine, Graph, GraphError, Kind, Mode, Model, Node, Op, Request, State};
 use gradus_kernels::{Pool, Real};
@@ -60,7 +61,7 @@ fn follow<T: Real>(case: &Value, optimize: bool, tolerance: (f64, f64)) {
         engine.run(&mut state, &[&x, &dy], sizes[0], 1, &Pool::new(1)).unwrap();
         let check = |what: &str, value: &Value| {
             assert_close(
-                &format!("{name}, step {i}: {what}"),
+                &format!("{name}: {what} in step {i}"),
                 engine.output(what).unwrap(),
                 &tensor(value).1,
                 tolerance,
@@ -73,7 +74,7 @@ fn follow<T: Real>(case: &Value, optimize: bool, tolerance: (f64, f64)) {
             assert_close(&name, engine.output("penalty").unwrap(), &[penalty], tolerance);
         }
         for (path, value) in step["running"].as_object().into_iter().flatten() {
-            let what = format!("{name}, after step {i}: {path}");
+            let what = format!("{name}: {path} after step {i}");
             assert_close(&what, state.variable(path).unwrap(), &tensor(value).1, tolerance);
         }
     }
@@ -101,8 +102,8 @@ fn noise(stream: u32, len: usize) -> Vec<f64> {
     (0..len).map(|_| rng.uniform() * 2.0 - 1.0).collect()
 }
 
-/// Compiled gradients of the loss against central differences.
-fn check_gradients(step: &Model, inputs: &[&[f64]], batch: usize) {
+/// Compiled gradients of the loss against central differences: `‖a - n‖ / (‖a‖ + ‖n‖)` for each parameter.
+fn check_gradients((subject, case): (&str, &str), step: &Model, inputs: &[&[f64]], batch: usize) {
     let names: Vec<&str> = step.outputs().iter().map(|o| o.0.as_str()).filter(|n| n.starts_with("gradient/")).collect();
     let request = |outputs: &[&str]| Request { mode: Mode::Train, ..Request::predicting(outputs) };
     let mut state = State::<f64>::new(step, 3);
@@ -112,19 +113,31 @@ fn check_gradients(step: &Model, inputs: &[&[f64]], batch: usize) {
     engine.run(&mut state, inputs, batch, 1, &pool).unwrap();
     for name in names {
         let path = &name["gradient/".len()..];
-        for (i, &analytic) in engine.output(name).unwrap().iter().enumerate() {
-            let value = state.variable(path).unwrap()[i];
-            let h = 1e-6 * value.abs().max(1.0);
-            let mut at = |x: f64| {
-                state.variable_mut(path).unwrap()[i] = x;
-                loss.run(&mut state, inputs, batch, 1, &pool).unwrap();
-                loss.output("loss").unwrap()[0]
-            };
-            let numeric = (at(value + h) - at(value - h)) / (2.0 * h);
-            at(value);
-            let bound = 1e-8 + 1e-6 * numeric.abs();
-            assert!((analytic - numeric).abs() < bound, "{name}[{i}]: {analytic} and {numeric}");
-        }
+        let analytic = engine.output(name).unwrap();
+        let norm = |x: &mut dyn Iterator<Item = f64>| x.map(|x| x * x).sum::<f64>().sqrt();
+        let mut differ = |step: f64| {
+            let mut numeric = vec![];
+            for i in 0..analytic.len() {
+                let value = state.variable(path).unwrap()[i];
+                let h = step * value.abs().max(1.0);
+                let mut at = |x: f64| {
+                    state.variable_mut(path).unwrap()[i] = x;
+                    loss.run(&mut state, inputs, batch, 1, &pool).unwrap();
+                    loss.output("loss").unwrap()[0]
+                };
+                let (near, far) = (at(value + h) - at(value - h), at(value + 2.0 * h) - at(value - 2.0 * h));
+                numeric.push((8.0 * near - far) / (12.0 * h));
+                at(value);
+            }
+            let apart = norm(&mut analytic.iter().zip(&numeric).map(|(a, n)| a - n));
+            let sizes = norm(&mut analytic.iter().copied()) + norm(&mut numeric.iter().copied());
+            // A gradient of nothing but rounding, such as that of a bias before a batch norm, has no direction to compare.
+            if sizes < 1e-6 { 0.0 } else { apart / sizes }
+        };
+        // Kinks lie within a large step; gradients far smaller than the loss drown in the rounding of a small one.
+        let error = differ(3e-4).min(differ(1e-6));
+        record("first gradient", subject, case, error);
+        assert!(error < 1e-7, "{case}: {name}: error {error:.1e}");
     }
 }
 
@@ -147,7 +160,7 @@ fn gradients_through_every_layer_are_those_of_differences() {
         let step = TrainStep::new(Sgd::default()).loss("y", Mse::default()).regularizer(L2::new(0.01));
         let step = step.build(&g.model(&[("y", &y)]).unwrap()).unwrap_or_else(|e| panic!("{layer:?}: {e}"));
         let values = if ids { (0..5 * 6).map(|i| f64::from(i % 4)).collect() } else { noise(1, 5 * 6) };
-        check_gradients(&step, &[&values, &noise(2, 5 * width)], 5);
+        check_gradients((layer.key(), &format!("{layer:?}")), &step, &[&values, &noise(2, 5 * width)], 5);
     }
 }
 
@@ -303,7 +316,7 @@ fn penalties_are_minimised_and_reported_apart_from_the_loss_on_data() {
     assert!((loss - data - penalty).abs() < 1e-12);
     assert_ne!(read(&with, "gradient/dense/weight"), read(&without, "gradient/dense/weight"));
     assert_eq!(read(&with, "gradient/dense_1/weight"), read(&without, "gradient/dense_1/weight"));
-    check_gradients(&with, &[&x, &target], 4);
+    check_gradients(("activity_penalty", "beside a loss"), &with, &[&x, &target], 4);
 }
 
 #[test]

@@ -1,13 +1,16 @@
 //! The standard cases and how they are built here.
 
 use super::measure::{self, Timing};
-use gradus_graph::{Engine, Graph, Model, Node, Request, State};
+use gradus_graph::{Engine, Graph, KernelCost, Model, Node, Request, State};
 use gradus_kernels::{Isa, Pool};
 use gradus_nn::layers::{BatchNorm, Conv, Dense, Flatten, MaxPool, Padding};
 use gradus_nn::losses::{BinaryCrossEntropy, CrossEntropy, Mse};
 use gradus_nn::optimizers::{Adam, Momentum, Sgd};
 use gradus_nn::{LayerExt, TrainStep};
 use gradus_tensor::Rng;
+
+/// Steps of a profile.
+const STEPS: usize = 40;
 
 /// What a network learns.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -155,6 +158,27 @@ impl Case {
         let request = Request { isa, threads, ..request };
         let mut engine = Engine::<f32>::new(&model, request).map_err(|e| e.to_string())?;
         engine.describe(self.batch).map_err(|e| e.to_string())
+    }
+
+    /// What each kernel of a training step costs: the medians over some steps.
+    pub fn profile(&self, isa: Isa) -> Result<Vec<KernelCost>, String> {
+        let (x, y) = self.data();
+        let model = self.training(|step| step)?;
+        let mut state = State::<f32>::new(&model, 0);
+        let request = Request { isa, ..Request::training(&["data_loss"]) };
+        let mut engine = Engine::new(&model, request).map_err(|e| e.to_string())?;
+        let features = self.input.iter().product::<usize>();
+        let inputs = [&x[..self.batch * features], &y[..self.batch]];
+        let mut steps = (0..STEPS)
+            .map(|_| engine.profile(&mut state, &inputs, self.batch, 1).map_err(|e| e.to_string()))
+            .collect::<Result<Vec<_>, _>>()?;
+        let mut kernels = steps.pop().unwrap_or_default();
+        for (i, kernel) in kernels.iter_mut().enumerate() {
+            let mut times: Vec<_> = steps.iter().map(|step| step[i].time).collect();
+            times.sort();
+            kernel.time = times[times.len() / 2];
+        }
+        Ok(kernels)
     }
 
     /// Times the case's step, or its prediction.

@@ -13,6 +13,7 @@ mod cases;
 mod extras;
 mod measure;
 mod peers;
+mod profile;
 mod sweeps;
 
 use cases::Case;
@@ -38,6 +39,9 @@ pub struct Options {
     /// Print each case's schedule instead of timing it.
     #[arg(long)]
     plan: bool,
+    /// Print the time of each kernel of the case's step, with its share of a step, instead of timing the whole.
+    #[arg(long)]
+    profile: bool,
     /// A folder of programs that measure the same cases in other frameworks, to run in turn with ours.
     #[arg(long)]
     vs: Option<PathBuf>,
@@ -86,6 +90,12 @@ pub fn run(options: &Options) -> Result<(), String> {
             println!("{}\n{}", case.name, case.plan(|step| step, options.threads, isa)?);
         }
         return Ok(());
+    }
+    if options.profile {
+        return chosen.into_iter().try_for_each(|case| {
+            println!("{}", case.name);
+            profile::print(&case.profile(isa)?)
+        });
     }
     if !options.json {
         println!("{:<6} {:>12} {:>12} {:>12} {:>12}", "case", "µs a step", "p10", "p90", "samples/s");

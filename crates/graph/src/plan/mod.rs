@@ -7,17 +7,17 @@
 //! | [`value`] | values as places with strides: views cost nothing |
 //! | [`lower`], [`formula`] | a group as an instruction, its expression |
 //! | [`arena`] | how long each value lives, and which share memory |
-//! | [`traffic`] | how much memory an instruction touches |
+//! | [`cost`] | the memory that an instruction touches, and its operations |
 //!
 //! Gradients are computed straight into the flat block that the optimiser reads, and updated values straight into the state, wherever
 //! nothing still needs the old ones.
 
 mod arena;
+mod cost;
 mod formula;
 mod lower;
 mod order;
 mod places;
-mod traffic;
 mod value;
 
 use crate::Kernel;
@@ -25,10 +25,10 @@ use crate::model::{Frozen, NodeId};
 use crate::passes::Dag;
 use crate::passes::group::Groups;
 use crate::state::Layout;
+pub(crate) use cost::{operations, traffic};
 use gradus_kernels::instr::{Instr, Loc, Space};
 use gradus_kernels::{Real, Sizes};
 use std::collections::HashMap;
-pub(crate) use traffic::traffic;
 use value::Value;
 
 /// What a compiled step must deliver. Every number is a position in the graph's list of roots.

@@ -6,6 +6,8 @@ use gradus_graph::{Engine, Model, Request, State};
 use gradus_kernels::{Pool, Real};
 use gradus_tensor::Rng;
 
+pub mod record;
+
 /// Values for every input of a case at a batch size.
 pub fn values(case: &Case, batch: usize, rng: &mut Rng) -> Vec<Vec<f64>> {
     case.shapes

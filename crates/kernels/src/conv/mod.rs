@@ -11,6 +11,7 @@ mod depthwise;
 mod halo;
 mod micro;
 mod run;
+mod winograd;
 
 use crate::context::{Context, Part, Place};
 use crate::instr::{Conv, Fold, Side, Slide};
@@ -22,6 +23,8 @@ use depthwise::Depthwise;
 use halo::Halo;
 use micro::{Micro, Segment, kernels};
 use run::RunConv;
+
+pub use winograd::{Preparation, Winograd};
 
 /// Floating-point operations that a part is worth.
 const PART: usize = 1 << 20;

@@ -151,7 +151,7 @@ impl<T: Real> ConvPlan<T> {
 
 /// Computes a block of the result whose upper left corner is given.
 #[inline(always)]
-unsafe fn strips<T: Real>(strips: &[Strip<Micro<T>>], mut tile: Tile<T>, segments: &[Segment]) {
+pub(super) unsafe fn strips<T: Real>(strips: &[Strip<Micro<T>>], mut tile: Tile<T>, segments: &[Segment]) {
     // SAFETY: the caller's.
     unsafe {
         for strip in strips {

@@ -2,6 +2,9 @@
 
 #![allow(dead_code)]
 
+#[path = "../../../graph/tests/support/record.rs"]
+pub mod record;
+
 use gradus_kernels::Real;
 use serde_json::Value;
 
@@ -21,9 +24,15 @@ pub fn cast<T: Real>(x: &[f64]) -> Vec<T> {
     x.iter().map(|&x| T::from_f64(x)).collect()
 }
 
-/// Panics unless all pairs agree within `relative·|expected| + absolute`.
+/// Panics unless all pairs agree within `relative·|expected| + absolute`. What is compared begins with the name of what computes it and
+/// that of the case: `lstm odd: gradient/x`.
 pub fn assert_close<T: Real>(what: &str, received: &[T], expected: &[f64], (relative, absolute): (f64, f64)) {
     assert_eq!(received.len(), expected.len(), "{what}: lengths");
+    if let Some((subject, case)) = what.split_once(' ') {
+        let case = case.split_once(':').map_or(case, |case| case.0);
+        let error = record::largest(received.iter().map(|x| x.to_f64()), expected);
+        record::record(&format!("pytorch {}", T::NAME), subject, case, error);
+    }
     for (i, (x, &y)) in received.iter().zip(expected).enumerate() {
         let x = x.to_f64();
         let bound = relative * y.abs() + absolute;

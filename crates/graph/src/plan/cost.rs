@@ -1,6 +1,7 @@
-//! How much memory an instruction touches.
+//! What an instruction costs: the memory that it touches and the operations that it carries out.
 
 use gradus_kernels::instr::{Instr, Operand, PoolAxis, Slide, Store};
+use gradus_kernels::{Expr, Inst};
 
 /// The elements that an instruction reads and writes, each counted once: what is broadcast is read once.
 pub(crate) fn traffic<T>(instr: &Instr<T>) -> usize {
@@ -41,6 +42,42 @@ pub(crate) fn traffic<T>(instr: &Instr<T>) -> usize {
         Instr::Guard { .. } => 1,
         Instr::Call(call) => call.inputs.iter().map(|i| i.1).sum::<usize>() + call.output.1,
     }
+}
+
+/// Floating-point operations: two for each product with its sum, one for each other function of an element, five for each element of a
+/// softmax.
+pub(crate) fn operations<T>(instr: &Instr<T>) -> usize {
+    match instr {
+        Instr::Map(map) => {
+            let reduced = map.stores.iter().filter(|store| store.reduce.is_some()).count();
+            map.dims.iter().product::<usize>() * (computed(&map.expr) + reduced)
+        }
+        Instr::MatMul(p) => p.batch * p.m * p.n * (2 * p.k + computed(&p.epilogue)),
+        Instr::Conv(c) => {
+            let positions: usize = c.slides.iter().map(|s| s.size * s.output).product();
+            2 * c.batch * positions * c.channels / c.groups * c.filters
+        }
+        Instr::Softmax(s) => 5 * s.rows * s.cols,
+        Instr::Pool(p) => {
+            let seen = |axis: &PoolAxis| match axis {
+                PoolAxis::Slide(slide) => slide.size * slide.output,
+                PoolAxis::Bins { input, .. } => *input,
+            };
+            p.batch * p.channels * p.axes.iter().map(seen).product::<usize>()
+        }
+        Instr::ArgMax(a) => a.outer * a.mid * a.inner,
+        Instr::ScatterAdd(s) => s.outer * s.count * s.inner,
+        Instr::RoiPool(p) => p.images * p.height * p.width * p.channels,
+        Instr::Sample(s) => 8 * s.sets * s.points * s.channels,
+        Instr::Copy(_) | Instr::Fill { .. } | Instr::Gather(_) => 0,
+        Instr::StepScalars(s) => computed(&s.expr),
+        Instr::Guard { .. } | Instr::Call(_) => 0,
+    }
+}
+
+fn computed(expr: &Expr) -> usize {
+    let leaf = |inst: &Inst| matches!(inst, Inst::Input(_) | Inst::Const(_) | Inst::Step | Inst::Index(_));
+    expr.insts().iter().filter(|inst| !leaf(inst)).count()
 }
 
 fn read(inputs: &[Operand], dims: &[usize]) -> usize {

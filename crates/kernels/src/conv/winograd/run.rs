@@ -1,0 +1,259 @@
+//! Running a convolution by tiles: block after block of tiles, each transformed, multiplied point by point, and transformed back.
+
+use super::transforms::{POINTS, SIZE, TILE, both, input, output, output_adjoint, weight, weight_adjoint};
+use super::{POINTS2, Preparation, Winograd};
+use crate::Real;
+use crate::context::Context;
+use crate::conv::micro::{Micro, Segment, Tile};
+use crate::conv::run::strips;
+use crate::simd::{Kernel, Simd};
+use crate::tiles::Strip;
+use std::marker::PhantomData;
+
+/// Outputs and inputs.
+pub struct RunImages<T>(PhantomData<T>);
+/// Weights' gradients.
+pub struct RunWeight<T>(PhantomData<T>);
+/// Transformed weights.
+pub struct RunPrepare<T>(PhantomData<T>);
+
+impl<T: Real> Kernel<T> for RunImages<T> {
+    type A = Winograd<T>;
+    type B = Context<T>;
+
+    #[inline(always)]
+    unsafe fn run<S: Simd<T = T>>(plan: *const Winograd<T>, context: *const Context<T>, part: usize) {
+        // SAFETY: the caller's.
+        unsafe {
+            let (p, context) = (&*plan, &*context);
+            let (a, y) = (context.at(p.a.0).cast_const(), context.at(p.y.0));
+            let weights = context.shared.add(p.shared_base).cast_const();
+            let points = Points::of(p, context.scratch);
+            let (mut tile, last) = p.part(part);
+            while tile < last {
+                let count = p.block.min(last - tile);
+                for i in 0..count {
+                    p.transform_inputs::<S>(a, p.corner(tile + i), points.a.add(i * p.channels));
+                }
+                for k in 0..POINTS2 {
+                    let product = Tile {
+                        a: points.a.add(k * p.a_point()).cast_const(),
+                        a_row: p.channels,
+                        a_col: 1,
+                        b: weights.add(k * p.channels * p.filters),
+                        b_row: p.filters,
+                        y: points.y.add(k * p.y_point()),
+                        y_row: p.filters,
+                        segments: 1,
+                        add: false,
+                    };
+                    strips(p.strips_of(count), product, &[Segment { a: 0, b: 0, len: p.channels }]);
+                }
+                for i in 0..count {
+                    p.transform_results::<S>(points.y.add(i * p.filters), p.corner(tile + i), y);
+                }
+                tile += count;
+            }
+        }
+    }
+}
+
+impl<T: Real> Kernel<T> for RunWeight<T> {
+    type A = Winograd<T>;
+    type B = Context<T>;
+
+    #[inline(always)]
+    unsafe fn run<S: Simd<T = T>>(plan: *const Winograd<T>, context: *const Context<T>, part: usize) {
+        // SAFETY: the caller's.
+        unsafe {
+            let (p, context) = (&*plan, &*context);
+            let (a, y) = (context.at(p.a.0).cast_const(), context.at(p.y.0).cast_const());
+            let points = Points::of(p, context.scratch);
+            let weights = p.channels * p.filters;
+            std::slice::from_raw_parts_mut(points.sums, POINTS2 * weights).fill(T::default());
+            let (mut tile, last) = p.part(part);
+            while tile < last {
+                let count = p.block.min(last - tile);
+                for i in 0..count {
+                    p.transform_inputs::<S>(a, p.corner(tile + i), points.a.add(i * p.channels));
+                    p.transform_gradients::<S>(y, p.corner(tile + i), points.y.add(i * p.filters));
+                }
+                for k in 0..POINTS2 {
+                    let product = Tile {
+                        a: points.a.add(k * p.a_point()).cast_const(),
+                        a_row: 1,
+                        a_col: p.channels,
+                        b: points.y.add(k * p.y_point()).cast_const(),
+                        b_row: p.filters,
+                        y: points.sums.add(k * weights),
+                        y_row: p.filters,
+                        segments: 1,
+                        add: true,
+                    };
+                    strips(p.strips_of(p.channels), product, &[Segment { a: 0, b: 0, len: count }]);
+                }
+                tile += count;
+            }
+            let target = match p.parts {
+                1 => context.at(p.w),
+                _ => context.shared.add(p.shared_base + part * SIZE * SIZE * weights),
+            };
+            let mut at = 0;
+            while at < weights {
+                both!(S, POINTS -> SIZE by weight_adjoint,
+                    from |i, j| S::load(points.sums.add((i * POINTS + j) * weights + at)),
+                    to |i, j, v| S::store(target.add((i * SIZE + j) * weights + at), v));
+                at += S::LANES;
+            }
+        }
+    }
+}
+
+impl<T: Real> Kernel<T> for RunPrepare<T> {
+    type A = Preparation<T>;
+    type B = Context<T>;
+
+    #[inline(always)]
+    unsafe fn run<S: Simd<T = T>>(prepare: *const Preparation<T>, context: *const Context<T>, _: usize) {
+        // SAFETY: the caller's.
+        unsafe {
+            let (p, context) = (&*prepare, &*context);
+            let (from, to) = (context.at(p.w).cast_const(), context.shared.add(p.shared_base));
+            let weights = p.channels * p.filters;
+            let turn = if p.turned { SIZE * SIZE - 1 } else { 0 };
+            let mut at = 0;
+            while at < weights {
+                both!(S, SIZE -> POINTS by weight,
+                    from |i, j| S::load(from.add(turn.abs_diff(i * SIZE + j) * weights + at)),
+                    to |i, j, v| S::store(to.add((i * POINTS + j) * weights + at), v));
+                at += S::LANES;
+            }
+        }
+    }
+}
+
+/// Where the scratch memory has what.
+struct Points<T> {
+    /// Transformed inputs, `[points][tiles][channels]`.
+    a: *mut T,
+    /// Results or transformed gradients, `[points][tiles][filters]`.
+    y: *mut T,
+    /// Sums of the weights' gradient, `[points][channels][filters]`.
+    sums: *mut T,
+}
+
+impl<T: Real> Points<T> {
+    fn of(p: &Winograd<T>, scratch: *mut T) -> Points<T> {
+        let y = scratch.wrapping_add(POINTS2 * p.a_point());
+        Points { a: scratch, y, sums: y.wrapping_add(POINTS2 * p.y_point()) }
+    }
+}
+
+/// A tile: its image, and its first row and column of results.
+#[derive(Clone, Copy)]
+struct Corner {
+    image: usize,
+    row: usize,
+    column: usize,
+}
+
+impl<T: Real> Winograd<T> {
+    /// The first tile of a part, and one past its last.
+    fn part(&self, part: usize) -> (usize, usize) {
+        let per_image = self.tiles[0] * self.tiles[1];
+        let image = part * self.images_per_part;
+        (image * per_image, (image + self.images_per_part).min(self.batch) * per_image)
+    }
+
+    /// How a product of so many rows is cut.
+    fn strips_of(&self, rows: usize) -> &[Strip<Micro<T>>] {
+        self.strips.iter().find(|strips| strips.0 == rows).map_or(&[], |strips| &strips.1)
+    }
+
+    fn corner(&self, tile: usize) -> Corner {
+        let (line, column) = (tile / self.tiles[1], tile % self.tiles[1]);
+        Corner { image: line / self.tiles[0], row: line % self.tiles[0] * TILE, column: column * TILE }
+    }
+
+    /// `Bᵀ·d·B` of one tile's inputs, zeros outside the image.
+    #[inline(always)]
+    unsafe fn transform_inputs<S: Simd<T = T>>(&self, a: *const T, tile: Corner, to: *mut T) {
+        // SAFETY: the caller's; nothing outside the image is touched.
+        unsafe {
+            let [rows, columns] = self.a.2;
+            let (row, column) = (tile.row.wrapping_sub(self.before[0]), tile.column.wrapping_sub(self.before[1]));
+            let corner = row.wrapping_mul(columns).wrapping_add(column).wrapping_mul(self.channels);
+            let from = a.add(tile.image * self.a.1).wrapping_add(corner);
+            let line = columns * self.channels;
+            let point = self.a_point();
+            let inside = |first: usize, size: usize| first < size && first + POINTS <= size;
+            if inside(row, rows) && inside(column, columns) {
+                let mut c = 0;
+                while c < self.channels {
+                    both!(S, POINTS -> POINTS by input,
+                        from |i, j| S::load(from.add(i * line + j * self.channels + c)),
+                        to |i, j, v| S::store(to.add((i * POINTS + j) * point + c), v));
+                    c += S::LANES;
+                }
+                return;
+            }
+            let mut c = 0;
+            while c < self.channels {
+                both!(S, POINTS -> POINTS by input,
+                    from |i, j| if row.wrapping_add(i) < rows && column.wrapping_add(j) < columns {
+                        S::load(from.wrapping_add(i * line + j * self.channels + c))
+                    } else {
+                        S::zero()
+                    },
+                    to |i, j, v| S::store(to.add((i * POINTS + j) * point + c), v));
+                c += S::LANES;
+            }
+        }
+    }
+
+    /// `A·dy·Aᵀ` of one tile's gradients, zeros outside the image.
+    #[inline(always)]
+    unsafe fn transform_gradients<S: Simd<T = T>>(&self, y: *const T, tile: Corner, to: *mut T) {
+        // SAFETY: the caller's; nothing outside the image is touched.
+        unsafe {
+            let [rows, columns] = self.y.2;
+            let from = y.add(tile.image * self.y.1 + (tile.row * columns + tile.column) * self.filters);
+            let line = columns * self.filters;
+            let (rows, columns) = (rows - tile.row, columns - tile.column);
+            let point = self.y_point();
+            let mut f = 0;
+            while f < self.filters {
+                both!(S, TILE -> POINTS by output_adjoint,
+                    from |i, j| if i < rows && j < columns {
+                        S::load(from.add(i * line + j * self.filters + f))
+                    } else {
+                        S::zero()
+                    },
+                    to |i, j, v| S::store(to.add((i * POINTS + j) * point + f), v));
+                f += S::LANES;
+            }
+        }
+    }
+
+    /// `Aᵀ·m·A` of one tile's products: its results, as far as they lie in the image.
+    #[inline(always)]
+    unsafe fn transform_results<S: Simd<T = T>>(&self, from: *const T, tile: Corner, y: *mut T) {
+        // SAFETY: the caller's; nothing outside the image is touched.
+        unsafe {
+            let [rows, columns] = self.y.2;
+            let to = y.add(tile.image * self.y.1 + (tile.row * columns + tile.column) * self.filters);
+            let line = columns * self.filters;
+            let (rows, columns) = (rows - tile.row, columns - tile.column);
+            let point = self.y_point();
+            let mut f = 0;
+            while f < self.filters {
+                both!(S, POINTS -> TILE by output,
+                from |i, j| S::load(from.add((i * POINTS + j) * point + f)),
+                to |i, j, v| if i < rows && j < columns {
+                    S::store(to.add(i * line + j * self.filters + f), v);
+                });
+                f += S::LANES;
+            }
+        }
+    }
+}
