@@ -181,7 +181,7 @@ fn convolutions_give_the_same_bits() {
                 for (pool, world) in pools.iter().zip(&mut have) {
                     let mut code = Code::new(vec![conv.clone()], sizes(), vec![], isa, 3).expect("valid");
                     assert!(code.is_parallel());
-                    code.run(world.bindings(&mut Vec::new()), 1, 0, 2, &mut [], pool).expect("no guard");
+                    code.run(world.bindings(&mut Vec::new()), 1, 0, 1, &mut [], pool).expect("no guard");
                 }
                 let [one, three] = have.map(|world| world.arena);
                 assert!(one.iter().zip(&three).all(|(x, y)| x.to_bits() == y.to_bits()), "{isa} {conv:#?}");
