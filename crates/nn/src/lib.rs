@@ -5,7 +5,7 @@
 //! |---|---|
 //! | [`layers`] | [`Layer`], [`Dense`](layers::Dense) and the others, [`Sequential`] and [`seq!`] |
 //! | [`regions`] | what detectors cut out of feature maps: RoI pooling and its kin |
-//! | [`models`] | networks known by name: LeNet, ResNet, MobileNet |
+//! | [`models`] | networks known by name: LeNet, ResNet, MobileNet; TextCNN, BiLSTM, HAN, Transformer |
 //! | [`activations`] | functions applied element by element or row by row |
 //! | [`init`] | how parameters start |
 //! | [`losses`] | what is minimised, what a head predicts, and what is counted to judge it |
