@@ -161,9 +161,12 @@ pub fn with_absolute_paths(recipe: &Recipe, locator: &Locator) -> Recipe {
     if let Some(init) = &mut recipe.model.init {
         place(&mut init.from);
     }
-    if let Ok(mut layers) = toml::Value::try_from(&recipe.model) {
-        each_vectors(&mut layers, &place);
-        if let Ok(model) = layers.try_into() {
+    if let Ok(known) = toml::Value::try_from(&recipe.model) {
+        let mut found = known.clone();
+        each_vectors(&mut found, &place);
+        if found != known
+            && let Ok(model) = found.try_into()
+        {
             recipe.model = model;
         }
     }
