@@ -2,6 +2,7 @@
 
 use gradus_graph::Op;
 use gradus_nn::AnyLayer;
+use gradus_nn::models::AnyModel;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::Command;
@@ -9,7 +10,7 @@ use std::process::Command;
 /// The tests that measure, by package.
 const TESTS: &[(&str, &[&str])] = &[
     ("gradus-graph", &["ops", "reference"]),
-    ("gradus-nn", &["layer_values", "sequences", "pooling", "regions", "containers", "models"]),
+    ("gradus-nn", &["layer_values", "sequences", "pooling", "regions", "containers", "models", "text_models"]),
 ];
 const PAGE: &str = "../docs/correctness.md";
 /// Operations of the Rust interface that are no layers of a recipe.
@@ -49,7 +50,7 @@ pub fn run() -> Result<(), String> {
     let mut text = std::fs::read_to_string(&page).map_err(|e| format!("docs/correctness.md: {e}"))?;
     let named =
         |known: &dyn Fn(&str) -> bool| subjects.iter().filter(|s| known(s.0)).map(|s| (*s.0, s.1)).collect::<Vec<_>>();
-    let layers = named(&|name| AnyLayer::KEYS.contains(&name) || REGIONS.contains(&name));
+    let layers = named(&|name| [AnyLayer::KEYS, AnyModel::KEYS, REGIONS].iter().any(|known| known.contains(&name)));
     let ops = named(&|name| Op::names().contains(&name) && !AnyLayer::KEYS.contains(&name));
     for (mark, rows) in [("layers", layers), ("ops", ops)] {
         text = filled(&text, mark, &table(&rows))?;

@@ -45,7 +45,8 @@ fn measured(layer: &AnyLayer, case: &Value) -> Model {
 
 fn follow<T: Real>(case: &Value, optimize: bool, tolerance: (f64, f64)) {
     let layer: AnyLayer = serde_json::from_value(case["layer"].clone()).unwrap();
-    let name = format!("{} {}", case["layer"]["network"], case["name"]);
+    let AnyLayer::Network(network) = &layer else { panic!("{layer:?} is no network") };
+    let name = format!("{} {}", network.0.key(), case["name"].as_str().unwrap());
     let model = measured(&layer, case);
     let mut state = State::<T>::new(&model, 0);
     for (path, values) in case["parameters"].as_object().unwrap() {
