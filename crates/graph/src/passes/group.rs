@@ -7,6 +7,11 @@ use super::Dag;
 use crate::model::NodeId;
 use crate::{Kernel, Op};
 use gradus_kernels::{Binary, Inst, Unary};
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+/// How many nodes a search for a dependency looks at; a longer one counts as found. Nodes so far apart gain nothing from one kernel,
+/// and the time to group a long recurrence stays in proportion to its length.
+const SEARCH: usize = 512;
 
 /// What computes a group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +73,12 @@ struct Grouper<'a> {
     of: Vec<Option<usize>>,
     free: Vec<bool>,
     step_only: Vec<bool>,
+    users: Vec<Vec<NodeId>>,
+    /// For nodes of no group, and for groups: more than the level of everything that is waited for. Free nodes have none.
+    node_levels: Vec<usize>,
+    group_levels: Vec<usize>,
+    /// How many nodes have a level.
+    visited: usize,
 }
 
 impl<'a> Grouper<'a> {
@@ -94,10 +105,26 @@ impl<'a> Grouper<'a> {
                     && node.inputs.iter().all(|&i| constant(i) || step_only[i]);
             free[id] &= !step_only[id];
         }
-        Grouper { dag, fuse, kernels, groups: vec![], of: vec![None; dag.nodes.len()], free, step_only }
+        let of = vec![None; dag.nodes.len()];
+        let (node_levels, group_levels) = (vec![0; dag.nodes.len()], vec![]);
+        Grouper {
+            dag,
+            fuse,
+            kernels,
+            groups: vec![],
+            of,
+            free,
+            step_only,
+            users,
+            node_levels,
+            group_levels,
+            visited: 0,
+        }
     }
 
     fn visit(&mut self, id: NodeId) {
+        self.node_levels[id] = self.leaves(id).into_iter().map(|x| self.level(x) + 1).max().unwrap_or(0);
+        self.visited = id + 1;
         if self.free[id] {
             return;
         }
@@ -197,25 +224,59 @@ impl<'a> Grouper<'a> {
         self.of[x] == Some(g) && self.element(g, x)
     }
 
-    /// Whether a node needs, directly or through others, a member of a group.
+    /// Whether a node needs, directly or through others, a member of a group; or may, if that takes long to find out.
     fn depends(&self, from: NodeId, g: usize) -> bool {
-        let mut seen = vec![false; self.dag.nodes.len()];
-        let mut opened = vec![false; self.groups.len()];
+        let mut seen = HashSet::new();
+        let mut opened = HashSet::new();
         let mut stack = vec![from];
         while let Some(id) = stack.pop() {
-            if self.of[id] == Some(g) {
+            if self.of[id] == Some(g) || seen.len() > SEARCH {
                 return true;
             }
-            if std::mem::replace(&mut seen[id], true) {
+            if !self.free[id] && self.level(id) <= self.group_levels[g] || !seen.insert(id) {
                 continue;
             }
             stack.extend(&self.dag.nodes[id].inputs);
             // A group runs as a whole: whatever one member waits for, all wait for.
-            if let Some(h) = self.of[id].filter(|&h| !std::mem::replace(&mut opened[h], true)) {
+            if let Some(h) = self.of[id].filter(|&h| opened.insert(h)) {
                 stack.extend(self.groups[h].nodes.iter().flat_map(|&n| &self.dag.nodes[n].inputs));
             }
         }
         false
+    }
+
+    fn level(&self, id: NodeId) -> usize {
+        self.of[id].map_or(self.node_levels[id], |g| self.group_levels[g])
+    }
+
+    /// Raises a group to a level, and above it everything that waits for the group.
+    fn raise(&mut self, g: usize, level: usize) {
+        self.group_levels[g] = self.group_levels[g].max(level);
+        let mut low = self.groups[g].nodes.clone();
+        while let Some(id) = low.pop() {
+            let (own, above) = (self.of[id], self.level(id) + 1);
+            let mut users = self.users[id].clone();
+            while let Some(user) = users.pop() {
+                if self.free[user] {
+                    users.extend(&self.users[user]);
+                    continue;
+                }
+                let inside = own.is_some() && self.of[user] == own;
+                if user >= self.visited || inside || self.level(user) >= above {
+                    continue;
+                }
+                match self.of[user] {
+                    Some(h) => {
+                        self.group_levels[h] = above;
+                        low.extend(&self.groups[h].nodes);
+                    }
+                    None => {
+                        self.node_levels[user] = above;
+                        low.push(user);
+                    }
+                }
+            }
+        }
     }
 
     /// Makes one group of two, if nothing outside lies between them and one kernel can do both.
@@ -248,6 +309,7 @@ impl<'a> Grouper<'a> {
             self.groups[host].nodes.push(id);
         }
         self.groups[host].nodes.sort_unstable();
+        self.raise(host, self.group_levels[guest]);
         Some(host)
     }
 
@@ -265,30 +327,52 @@ impl<'a> Grouper<'a> {
                 values
             })
             .collect();
+        let mut readers: HashMap<Source, Vec<usize>> = HashMap::new();
+        for (i, values) in reads.iter().enumerate() {
+            values.iter().for_each(|&x| readers.entry(self.source(x)).or_default().push(i));
+        }
         for i in 0..maps.len() {
-            for j in i + 1..maps.len() {
+            let mut fresh = reads[i].clone();
+            let mut candidates = BTreeSet::new();
+            let mut last = i;
+            loop {
+                for x in fresh.drain(..) {
+                    candidates.extend(readers[&self.source(x)].iter().copied().filter(|&j| j > last));
+                }
+                let Some(j) = candidates.pop_first() else { break };
+                last = j;
                 let (a, b) = (maps[i], maps[j]);
                 let alive = !self.groups[a].nodes.is_empty() && !self.groups[b].nodes.is_empty();
-                if !alive || self.groups[a].domain != self.groups[b].domain {
-                    continue;
-                }
-                let same = |x: NodeId, y: NodeId| x == y || self.of[x].is_some() && self.of[x] == self.of[y];
-                if reads[i].iter().any(|&x| reads[j].iter().any(|&y| same(x, y))) && self.merge(a, b).is_some() {
+                if alive && self.groups[a].domain == self.groups[b].domain && self.merge(a, b).is_some() {
+                    // What reads the results of one reads those of the other.
+                    let guests = readers.remove(&Source::Group(b)).unwrap_or_default();
+                    readers.entry(Source::Group(a)).or_default().extend(guests);
                     let guest = std::mem::take(&mut reads[j]);
                     reads[i].extend(guest);
+                    fresh.clone_from(&reads[i]);
                 }
             }
         }
     }
 
+    fn source(&self, x: NodeId) -> Source {
+        self.of[x].map_or(Source::Node(x), Source::Group)
+    }
+
     fn open(&mut self, work: Work, id: NodeId, domain: Vec<usize>) {
         self.of[id] = Some(self.groups.len());
         self.groups.push(Group { work, nodes: vec![id], domain });
+        self.group_levels.push(self.node_levels[id]);
     }
 
     fn join(&mut self, g: usize, id: NodeId) {
+        let outside = self.leaves(id).into_iter().filter(|&x| self.of[x] != Some(g));
+        let level = outside.map(|x| self.level(x) + 1).max().unwrap_or(0);
         self.of[id] = Some(g);
         self.groups[g].nodes.push(id);
+        if level > self.group_levels[g] {
+            self.raise(g, level);
+        }
     }
 
     /// Whether something reads the node's value from memory, directly or through views.
@@ -297,13 +381,10 @@ impl<'a> Grouper<'a> {
             return false;
         }
         self.dag.roots.contains(&id)
-            || self.dag.nodes.iter().enumerate().any(|(user, node)| {
-                node.inputs.contains(&id)
-                    && match &self.kernels[user] {
-                        Some(Kernel::Map(_)) => self.dag.nodes[user].shape != self.dag.nodes[id].shape,
-                        Some(Kernel::Reduce { .. }) => false,
-                        _ => true,
-                    }
+            || self.users[id].iter().any(|&user| match &self.kernels[user] {
+                Some(Kernel::Map(_)) => self.dag.nodes[user].shape != self.dag.nodes[id].shape,
+                Some(Kernel::Reduce { .. }) => false,
+                _ => true,
             })
     }
 
@@ -350,9 +431,9 @@ impl<'a> Grouper<'a> {
         let mut stack: Vec<NodeId> =
             self.groups[g].nodes.iter().flat_map(|&n| self.dag.nodes[n].inputs.clone()).collect();
         let mut found = vec![];
-        let mut seen = vec![false; self.dag.nodes.len()];
+        let mut seen = HashSet::new();
         while let Some(id) = stack.pop() {
-            if std::mem::replace(&mut seen[id], true) {
+            if !seen.insert(id) {
                 continue;
             }
             match self.of[id] {
@@ -365,6 +446,13 @@ impl<'a> Grouper<'a> {
         found.dedup();
         found
     }
+}
+
+/// Where a value comes from: a group or, where none computes it, itself.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Source {
+    Group(usize),
+    Node(NodeId),
 }
 
 /// Whether a node is a cheap function of one value, used only elementwise: then the value is read where the function is needed, and

@@ -5,6 +5,7 @@ use crate::model::NodeId;
 use crate::passes::group::Work;
 use crate::{Kernel, Op};
 use gradus_kernels::Real;
+use std::collections::BTreeSet;
 
 impl<T: Real> Planner<'_, T> {
     /// The node whose memory a node is a view of; itself if it is none.
@@ -82,22 +83,38 @@ impl<T: Real> Planner<'_, T> {
             }
         }
         let overlap = |a: &(usize, usize), b: &(usize, usize)| a.0 < b.0 + b.1 && b.0 < a.0 + a.1;
+        let readers: Vec<usize> = (0..count).filter(|&g| !read[g].is_empty()).collect();
+        let mut users: Vec<Vec<usize>> = vec![vec![]; count];
+        let mut missing: Vec<usize> = vec![0; count];
+        for (g, needs) in self.groups.needs.iter().enumerate() {
+            missing[g] = needs.len();
+            needs.iter().for_each(|&h| users[h].push(g));
+        }
+        let (mut plain, mut writing) = (BTreeSet::new(), BTreeSet::new());
+        for g in (0..count).filter(|&g| missing[g] == 0) {
+            if written[g].is_empty() { &mut plain } else { &mut writing }.insert(g);
+        }
         let mut done = vec![false; count];
         let mut order = vec![];
         while order.len() < count {
-            let ready = |g: &usize| !done[*g] && self.groups.needs[*g].iter().all(|&h| done[h]);
             let harmless = |g: &usize| {
-                (0..count)
-                    .all(|h| h == *g || done[h] || !read[h].iter().any(|r| written[*g].iter().any(|w| overlap(r, w))))
+                let waits = |h: &usize| h != g && !done[*h];
+                !readers
+                    .iter()
+                    .filter(|h| waits(h))
+                    .any(|&h| read[h].iter().any(|r| written[*g].iter().any(|w| overlap(r, w))))
             };
-            let next = (0..count)
-                .filter(|g| written[*g].is_empty())
-                .find(ready)
-                .or_else(|| (0..count).filter(ready).find(harmless))
-                .or_else(|| (0..count).find(ready))
-                .expect("groups have no cycles");
+            let next = plain.pop_first().or_else(|| writing.iter().copied().find(harmless));
+            let next = next.or_else(|| writing.first().copied()).expect("groups have no cycles");
+            writing.remove(&next);
             done[next] = true;
             order.push(next);
+            for &user in &users[next] {
+                missing[user] -= 1;
+                if missing[user] == 0 {
+                    if written[user].is_empty() { &mut plain } else { &mut writing }.insert(user);
+                }
+            }
         }
         order
     }
