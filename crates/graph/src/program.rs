@@ -2,7 +2,9 @@
 
 use crate::model::{Frozen, Model, NodeId};
 use crate::op::{HostOp, Result};
-use crate::passes::{concrete::concrete, group::group, simplify::simplify, split::split_updates};
+use crate::passes::{
+    concrete::concrete, group::group, simplify::simplify, split::split_updates, stack::stack_products,
+};
 use crate::plan::{Plan, Wanted, operations, plan, traffic};
 use crate::state::{Layout, State};
 use crate::{GraphError, Op};
@@ -372,7 +374,7 @@ impl<T: Real> Engine<T> {
         let (roots, mut wanted) = self.wanted();
         let mut dag = concrete(&self.model.nodes, &roots, batch, self.request.mode);
         if self.request.optimize {
-            let (split, updates) = split_updates(&simplify(&dag), &wanted.updates);
+            let (split, updates) = split_updates(&stack_products(&simplify(&dag)), &wanted.updates);
             dag = simplify(&split);
             wanted.updates = updates;
         }

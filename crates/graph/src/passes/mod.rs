@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`concrete`] | puts in the batch size and the mode, keeps what is asked for |
 //! | [`simplify`] | folds constants, applies algebra, merges equal nodes, until nothing changes |
+//! | [`stack`] | makes one product of a sum of products, such as the gradient of a recurrence's weights |
 //! | [`split`] | lets large gradients be applied where they are computed |
 //! | [`group`] | decides which nodes are computed together by one kernel |
 //!
@@ -15,6 +16,7 @@ pub(crate) mod group;
 pub(crate) mod simplify;
 mod sink;
 pub(crate) mod split;
+pub(crate) mod stack;
 
 use crate::model::{Entry, NodeId};
 use crate::{Kernel, Op};

@@ -54,7 +54,7 @@ impl<T: Real> Planner<'_, T> {
             sizes[sizes.len() - if transpose_a { 2 } else { 1 }]
         };
         let a = self.factor(a, batch_sizes, transpose_a);
-        let b = self.factor(b, batch_sizes, transpose_b);
+        let b = self.right_factor(b, batch_sizes, transpose_b);
         let (epilogue, mut inputs, stores) = self.formula(g, Some(head));
         let batch = batch_sizes.iter().product();
         for operand in &mut inputs {
@@ -88,6 +88,31 @@ impl<T: Real> Planner<'_, T> {
         Factor { loc: operand.loc, batch: stride, row, col }
     }
 
+    /// The right factor: a matrix that several products read transposed is turned once for all of them.
+    fn right_factor(&mut self, id: NodeId, batch: &[usize], transpose: bool) -> Factor {
+        let plain = self.dag.nodes[id].shape.rank() == 2 && self.transposed_reads[id] > 1;
+        if !transpose || !plain {
+            return self.factor(id, batch, transpose);
+        }
+        let turned = match self.turned.get(&id) {
+            Some(known) => known.clone(),
+            None => {
+                let value = self.value(id).transposed();
+                let turned = if value.is_contiguous() {
+                    value
+                } else {
+                    let loc = self.buffer(value.len(), false);
+                    let turned = Value::contiguous(loc, value.sizes.clone());
+                    self.copy(&value, &turned, "transpose");
+                    turned
+                };
+                self.turned.insert(id, turned.clone());
+                turned
+            }
+        };
+        Factor { loc: turned.loc, batch: 0, row: turned.strides[0], col: turned.strides[1] }
+    }
+
     pub(super) fn lower_single(&mut self, id: NodeId, label: String) {
         let node = self.dag.nodes[id].clone();
         let sizes = self.dag.sizes(id);
@@ -115,7 +140,10 @@ impl<T: Real> Planner<'_, T> {
                     let loc = Loc { offset: y.loc.offset + start * y.strides[axis], ..y.loc };
                     start += x.sizes[axis];
                     let part = Value { loc, sizes: x.sizes.clone(), strides: y.strides.clone() };
-                    self.copy(&x, &part, "concat");
+                    // It may have been computed there.
+                    if !x.is_same(&part) {
+                        self.copy(&x, &part, "concat");
+                    }
                 }
             }
             Some(Kernel::Pad { before, value }) => {

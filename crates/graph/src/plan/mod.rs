@@ -20,11 +20,12 @@ mod order;
 mod places;
 mod value;
 
-use crate::Kernel;
 use crate::model::{Frozen, NodeId};
+use crate::ops::MatMul;
 use crate::passes::Dag;
 use crate::passes::group::Groups;
 use crate::state::Layout;
+use crate::{Kernel, Op};
 pub(crate) use cost::{operations, traffic};
 use gradus_kernels::instr::{Instr, Loc, Space};
 use gradus_kernels::{Real, Sizes};
@@ -78,6 +79,8 @@ pub(crate) fn plan<T: Real>(
         kernels: (0..dag.nodes.len()).map(|id| dag.kernel(id)).collect(),
         places: HashMap::new(),
         copies: vec![],
+        transposed_reads: transposed_reads(dag),
+        turned: HashMap::new(),
         buffers: vec![],
         consts: vec![],
         instrs: vec![],
@@ -124,6 +127,10 @@ struct Planner<'a, T> {
     places: HashMap<NodeId, Loc>,
     /// Values that have been copied into row-major order.
     copies: Vec<(Value, Value)>,
+    /// How many products have a node as right factor and read it transposed.
+    transposed_reads: Vec<usize>,
+    /// Those that have been transposed for several products. A part of the state is not written before the last of them has run.
+    turned: HashMap<NodeId, Value>,
     buffers: Vec<BufferSpec>,
     consts: Vec<f64>,
     instrs: Vec<Instr<T>>,
@@ -177,6 +184,17 @@ impl<T: Real> Planner<'_, T> {
         let sizes = Sizes { arena, consts: self.consts.len(), state: self.layout.len, inputs };
         Plan { instrs: self.instrs, labels: self.labels, sizes, consts: self.consts, outputs, scalars }
     }
+}
+
+/// For each node how many products have it as right factor and read it transposed.
+fn transposed_reads(dag: &Dag) -> Vec<usize> {
+    let mut reads = vec![0; dag.nodes.len()];
+    for node in &dag.nodes {
+        if let Op::MatMul(MatMul { transpose_b: true, .. }) = node.op {
+            reads[node.inputs[1]] += 1;
+        }
+    }
+    reads
 }
 
 pub(super) fn text(sizes: &[usize]) -> String {

@@ -36,14 +36,39 @@ impl<T: Real> Planner<'_, T> {
                 offset += padded(self.dag.nodes[x].shape.len_at(1));
             }
         }
-        let stored: Vec<NodeId> = self.stored(wanted);
-        for id in stored {
-            if !self.places.contains_key(&id) {
-                let loc = self.buffer(self.dag.nodes[id].shape.len_at(1), false);
-                self.places.insert(id, loc);
+        // The parts of what is put together along its outermost axis are computed in its memory. The outer ones of several come first.
+        for id in (0..self.dag.nodes.len()).rev() {
+            let Some(Kernel::Concat { axis }) = self.kernels[id] else { continue };
+            if self.dag.sizes(id)[..axis].iter().any(|&n| n != 1) {
+                continue;
+            }
+            let whole = self.place_of(id);
+            let mut offset = whole.offset;
+            for &x in &self.dag.nodes[id].inputs {
+                let base = self.base(x);
+                let len = self.dag.nodes[x].shape.len_at(1);
+                let all = self.dag.nodes[base].shape.len_at(1) == len && self.same_order(x, base);
+                if self.groups.of[base].is_some() && all && !self.places.contains_key(&base) {
+                    self.places.insert(base, Loc { offset, ..whole });
+                }
+                offset += len;
             }
         }
+        let stored: Vec<NodeId> = self.stored(wanted);
+        for id in stored {
+            self.place_of(id);
+        }
         copies
+    }
+
+    /// Where a value lies: in a buffer of its own, if nothing else was said.
+    fn place_of(&mut self, id: NodeId) -> Loc {
+        if let Some(&known) = self.places.get(&id) {
+            return known;
+        }
+        let loc = self.buffer(self.dag.nodes[id].shape.len_at(1), false);
+        self.places.insert(id, loc);
+        loc
     }
 
     /// Whether the views between a node and its base only rename the shape.

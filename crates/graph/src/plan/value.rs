@@ -29,6 +29,14 @@ impl Value {
         self.sizes.iter().zip(&self.strides).zip(contiguous(&self.sizes)).all(|((&n, &s), c)| n == 1 || s == c)
     }
 
+    /// Whether it is the same elements in the same places.
+    pub(super) fn is_same(&self, other: &Value) -> bool {
+        let strides = self.strides.iter().zip(&other.strides);
+        self.loc == other.loc
+            && self.sizes == other.sizes
+            && strides.zip(&self.sizes).all(|((a, b), &n)| n == 1 || a == b)
+    }
+
     /// With the last two axes swapped.
     pub(super) fn transposed(mut self) -> Value {
         let last = self.sizes.len() - 1;
