@@ -62,4 +62,21 @@ impl Node {
             self.graph.0.borrow_mut().hooks.masks.entry(self.id).or_insert(Some(mask.id));
         }
     }
+
+    /// Takes over the masks of several values that were merged into this one, in the way of [`Node::inherit_mask`]: a position is there
+    /// where it is there in all of them. Values without a mask do not count.
+    #[track_caller]
+    pub fn inherit_masks(&self, merged: &[Node]) {
+        let own = self.shape();
+        let fits = |mask: &Node| own.rank() > mask.shape().rank() && own.dims().starts_with(mask.shape().dims());
+        let mut masks: Vec<Node> =
+            merged.iter().filter(|x| x.id != self.id).filter_map(Node::mask).filter(fits).collect();
+        masks.sort_by_key(|mask| mask.id);
+        masks.dedup_by_key(|mask| mask.id);
+        let same_rank = masks.windows(2).all(|pair| pair[0].shape() == pair[1].shape());
+        let Some(mask) = masks.into_iter().reduce(|a, b| a * b).filter(|_| same_rank && !self.is_poisoned()) else {
+            return;
+        };
+        self.graph.0.borrow_mut().hooks.masks.entry(self.id).or_insert(Some(mask.id));
+    }
 }

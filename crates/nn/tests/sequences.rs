@@ -110,6 +110,184 @@ fn layers_agree_with_the_reference() {
     }
 }
 
+/// A recurrent layer from given states on: its outputs, the states it ends in, and all gradients.
+fn carried<T: Real>(case: &Value, tolerance: (f64, f64)) {
+    let layer: AnyLayer = serde_json::from_value(case["layer"].clone()).unwrap();
+    let list = |what: &str| case[what].as_array().unwrap().iter().map(tensor).collect::<Vec<_>>();
+    let g = Graph::new();
+    let input = |name: &str, size: &[usize]| g.add_input(name, Shape::batched(&size[1..]), Kind::Real);
+    let (x, dy) = (input("x", &tensor(&case["x"]).0), input("dy", &tensor(&case["dy"]).0));
+    let start: Vec<Node> = list("start").iter().enumerate().map(|(i, s)| input(&format!("s{i}"), &s.0)).collect();
+    let de: Vec<Node> = list("de").iter().enumerate().map(|(i, s)| input(&format!("de{i}"), &s.0)).collect();
+    let (y, ends) = match &layer {
+        AnyLayer::SimpleRnn(layer) => layer.steps(&x, &start),
+        AnyLayer::Lstm(layer) => layer.steps(&x, &start),
+        AnyLayer::Gru(layer) => layer.steps(&x, &start),
+        other => panic!("{other:?} has no states"),
+    };
+    let total = ends.iter().zip(&de).fold((&y * &dy).sum_all(), |sum, (e, d)| sum + (e * d).sum_all());
+    let targets: Vec<&Node> = std::iter::once(&x).chain(&start).collect();
+    let gradients = g.gradients(&total, &targets).unwrap();
+    let mut outputs = vec![("y".to_string(), y, case["y"].clone())];
+    let named = |name: &str, nodes: Vec<Node>, values: &Value| {
+        let values = values.as_array().unwrap().clone();
+        nodes.into_iter().zip(values).enumerate().map(|(i, (n, v))| (format!("{name}{i}"), n, v)).collect::<Vec<_>>()
+    };
+    outputs.extend(named("end", ends, &case["ends"]));
+    outputs.push(("dx".into(), gradients[0].clone(), case["dx"].clone()));
+    outputs.extend(named("dstart", gradients[1..].to_vec(), &case["dstart"]));
+    let model = g.model(&outputs.iter().map(|(name, node, _)| (name.as_str(), node)).collect::<Vec<_>>()).unwrap();
+    let mut state = State::<T>::new(&model, 0);
+    for (path, values) in case["parameters"].as_object().unwrap() {
+        state.variable_mut(path).unwrap().copy_from_slice(&cast::<T>(&tensor(values).1));
+    }
+    let mut inputs = vec![cast::<T>(&tensor(&case["x"]).1), cast::<T>(&tensor(&case["dy"]).1)];
+    inputs.extend(["start", "de"].into_iter().flat_map(list).map(|(_, values)| cast::<T>(&values)));
+    let names: Vec<&str> = outputs.iter().map(|(name, ..)| name.as_str()).collect();
+    let mut engine = Engine::new(&model, Request::predicting(&names)).unwrap();
+    let batch = tensor(&case["x"]).0[0];
+    engine.run(&mut state, &inputs.iter().map(Vec::as_slice).collect::<Vec<_>>(), batch, 1, &Pool::new(1)).unwrap();
+    for (name, _, values) in &outputs {
+        let what = format!("{} {}: {name}", layer.key(), case["name"]);
+        assert_close(&what, engine.output(name).unwrap(), &tensor(values).1, tolerance);
+    }
+}
+
+#[test]
+fn recurrent_layers_go_on_from_given_states_as_the_reference_does() {
+    let fixture: Value = serde_json::from_str(include_str!("fixtures/sequences.json")).unwrap();
+    for case in fixture["states"].as_array().unwrap() {
+        carried::<f64>(case, (1e-10, 1e-12));
+        carried::<f32>(case, (1e-5, 5e-6));
+    }
+}
+
+#[test]
+fn a_sequence_in_two_parts_is_the_sequence() {
+    let layer = Lstm::new(3).layers(2).return_sequence();
+    let whole = {
+        let g = Graph::new();
+        let y = g.input("x", [7, 2]).layer(layer.clone());
+        g.model(&[("y", &y)]).unwrap()
+    };
+    let parts = {
+        let g = Graph::new();
+        let x = g.input("x", [7, 2]);
+        // The same parameters under one name.
+        let run = |x: &Node, start: &[Node]| g.scope("part", || g.shared("lstm", || layer.steps(x, start)));
+        let (first, ends) = run(&x.slice(1, 0..3), &[]);
+        let (second, _) = run(&x.slice(1, 3..7), &ends);
+        g.model(&[("y", &Node::concat(&[&first, &second], 1))]).unwrap()
+    };
+    let (mut state, x) = (State::<f64>::new(&whole, 5), noise(2, 2 * 14));
+    let mut own = State::<f64>::new(&parts, 6);
+    assert_eq!(own.copy_from(&state), whole.variables().len());
+    let (a, b) = (predict(&whole, &mut state, &[&x], 2), predict(&parts, &mut own, &[&x], 2));
+    assert_close("in two parts", &b[0], &a[0], (1e-13, 1e-15));
+}
+
+#[test]
+fn states_that_do_not_fit_are_refused() {
+    let message = |start: &dyn Fn(&Graph) -> Vec<Node>| {
+        let g = Graph::new();
+        let (y, ends) = Lstm::new(4).steps(&g.input("x", [5, 3]), &start(&g));
+        assert!(y.is_poisoned() && ends.len() == 2 && ends.iter().all(Node::is_poisoned));
+        g.model(&[("y", &y)]).unwrap_err().to_string()
+    };
+    let one = message(&|g| vec![g.input("h", [4])]);
+    assert!(one.contains("expected: 2 states to start from, or none\n  received: 1"), "{one}");
+    let wide = message(&|g| vec![g.input("h", [4]), g.input("c", [5])]);
+    assert!(wide.contains("expected: states [B, 4] to start from\n  received: [B, 5]"), "{wide}");
+}
+
+#[test]
+fn masks_travel_through_containers() {
+    let holding = |x: &Node, recipe: &str| {
+        let layer: AnyLayer = serde_json::from_str(recipe).unwrap();
+        let y = x.layer(layer);
+        assert!(!y.is_poisoned(), "{recipe}");
+        y.mask()
+    };
+    let g = Graph::new();
+    let mask = g.input("there", [7]);
+    let x = g.input("x", [7, 4]).with_mask(&mask);
+    let rnn = r#"{"gru":{"units":4,"return_sequence":true}}"#;
+    for recipe in [
+        format!(r#"{{"residual":{{"layers":[{rnn}]}}}}"#),
+        format!(
+            r#"{{"residual":{{"layers":[{rnn},"layer_norm"],"activation":"relu","shortcut":[{{"dense":{{"units":4}}}}]}}}}"#
+        ),
+        format!(r#"{{"parallel":{{"branches":[[{rnn}],[]]}}}}"#),
+        format!(r#"{{"parallel":{{"branches":[[{rnn}],[{rnn}]],"merge":"max"}}}}"#),
+        format!(r#"{{"concat":{{"layers":[{rnn}]}}}}"#),
+        format!(r#"{{"repeat":{{"times":2,"layers":[{rnn},{{"dropout":{{"rate":0.1}}}}]}}}}"#),
+        format!(r#"{{"shared":{{"name":"one","layers":[{rnn}]}}}}"#),
+    ] {
+        assert_eq!(holding(&x, &recipe).map(|m| m.shape().to_string()).as_deref(), Some("[B, 7]"), "{recipe}");
+    }
+    let pooled = format!(
+        r#"{{"parallel":{{"branches":[[{rnn},{{"time_pooling":{{"method":"max"}}}}],[{{"time_pooling":{{"method":"average"}}}}]]}}}}"#
+    );
+    assert!(holding(&x, &pooled).is_none());
+    let turned = r#"{"shared":{"name":"two","layers":[{"permute":{"axes":[2,1]}},{"permute":{"axes":[2,1]}}]}}"#;
+    assert!(holding(&x, turned).is_none(), "turned axes are no sequence any more");
+    // What is made inside comes out, too; of two masks, what both have.
+    let words = |padding: usize| format!(r#"{{"embedding":{{"vocabulary":9,"units":4,"padding":{padding}}}}}"#);
+    let ids = g.index_input("ids", [7]);
+    let shared = format!(r#"{{"shared":{{"name":"words","layers":[{}]}}}}"#, words(0));
+    assert!(holding(&ids, &shared).is_some());
+    let both = format!(r#"{{"parallel":{{"branches":[[{}],[{}]]}}}}"#, words(0), words(3));
+    let model = g.model(&[("mask", &holding(&ids, &both).unwrap())]).unwrap();
+    let (mut state, ids) = (State::<f64>::new(&model, 1), [1.0, 0.0, 3.0, 4.0, 3.0, 0.0, 8.0]);
+    let unused = [0.0; 28];
+    assert_eq!(predict(&model, &mut state, &[&unused[..7], &unused, &ids], 1)[0], [1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 1.0]);
+}
+
+/// Runs of several lengths, padded, through layers that hold recurrent ones: the values of padding must not matter.
+#[test]
+fn containers_do_not_see_padding() {
+    let rnn = r#"{"gru":{"units":4,"return_sequence":true,"bidirectional":true,"merge":"sum"}}"#;
+    for recipe in [
+        format!(r#"{{"residual":{{"layers":[{rnn},"batch_norm",{rnn}]}}}}"#),
+        format!(r#"{{"parallel":{{"branches":[[{rnn}],["instance_norm",{rnn}]],"merge":"mean"}}}}"#),
+        format!(r#"{{"repeat":{{"times":2,"layers":[{rnn}]}}}}"#),
+        format!(
+            r#"{{"concat":{{"layers":[{{"shared":{{"name":"one","layers":[{rnn}]}}}},{{"group_norm":{{"groups":2}}}}]}}}}"#
+        ),
+    ] {
+        let g = Graph::new();
+        let x = g.input("x", [5, 4]).with_mask(&g.input("there", [5]));
+        let layer: AnyLayer = serde_json::from_str(&recipe).unwrap();
+        let y = x.layer(layer).layer(TimePooling::default());
+        let model = g.model(&[("y", &y)]).unwrap();
+        let mask: Vec<f64> = [5, 2, 3].iter().flat_map(|&n| (0..5).map(move |t| f64::from(u8::from(t < n)))).collect();
+        let mut state = State::<f64>::new(&model, 1);
+        let mut run = |garbage: f64| {
+            let mut x = noise(3, 3 * 5 * 4);
+            x.chunks_mut(4).zip(&mask).filter(|(_, there)| **there == 0.0).for_each(|(x, _)| x.fill(garbage));
+            let mut engine = Engine::new(&model, Request { mode: Mode::Train, ..Request::predicting(&["y"]) }).unwrap();
+            engine.run(&mut state, &[&x, &mask], 3, 1, &Pool::new(1)).unwrap();
+            engine.output("y").unwrap().to_vec()
+        };
+        assert_eq!(run(0.0), run(1e4), "{recipe}");
+    }
+}
+
+#[test]
+fn running_statistics_are_those_of_what_is_there() {
+    let g = Graph::new();
+    let x = g.input("x", [3, 2]).with_mask(&g.input("there", [3]));
+    let y = x.layer(BatchNorm { momentum: 1.0, ..BatchNorm::default() });
+    let model = g.model(&[("y", &y)]).unwrap();
+    let mut state = State::<f64>::new(&model, 1);
+    let values = [1.0, 10.0, 2.0, 20.0, f64::NAN, 1e9, 6.0, 0.0, 7e7, 7e7, 7e7, 7e7];
+    let mask = [1.0, 1.0, 0.0, 1.0, 0.0, 0.0];
+    let request = Request { mode: Mode::Train, updates: true, ..Request::predicting(&["y"]) };
+    Engine::new(&model, request).unwrap().run(&mut state, &[&values, &mask], 2, 1, &Pool::new(1)).unwrap();
+    assert_close("mean", state.variable("batch_norm/mean").unwrap(), &[3.0, 10.0], (1e-14, 0.0));
+    assert_close("variance", state.variable("batch_norm/variance").unwrap(), &[7.0, 100.0], (1e-14, 0.0));
+}
+
 /// Every layer of this page, without anything random.
 fn layers() -> Vec<AnyLayer> {
     let keys = [

@@ -45,11 +45,42 @@ pub(super) fn along(values: &Node, x: &Node, axis: usize) -> Node {
     values.reshape(dims)
 }
 
-/// `(x - μ)/√(σ² + ε)` with mean and biased variance over some axes.
+/// Mean and biased variance over some axes, which are kept.
+pub(super) struct Moments {
+    pub(super) mean: Node,
+    pub(super) variance: Node,
+    /// `x - mean`
+    pub(super) centred: Node,
+    /// How many elements count; none where all do.
+    pub(super) count: Option<Node>,
+}
+
+impl Moments {
+    /// Of what is there: padding does not count where one of the axes is the mask's.
+    #[track_caller]
+    pub(super) fn of(x: &Node, axes: &[isize], mask: Option<&Node>) -> Moments {
+        let masked = mask.filter(|mask| ascending(x, axes).iter().any(|&axis| axis < mask.shape().rank()));
+        let Some(mask) = masked else {
+            let mean = x.mean(axes);
+            let centred = x - &mean;
+            return Moments { variance: centred.square().mean(axes), mean, centred, count: None };
+        };
+        let mut dims = mask.shape().dims().to_vec();
+        dims.resize(x.shape().rank(), Dim::Fixed(1));
+        let there = mask.reshape(dims).expand(x.shape());
+        let count = there.sum(axes);
+        let least = count.maximum(1.0);
+        let mean = there.select(x, 0.0).sum(axes) / &least;
+        let centred = x - &mean;
+        let variance = there.select(centred.square(), 0.0).sum(axes) / least;
+        Moments { mean, variance, centred, count: Some(count) }
+    }
+}
+
+/// `(x - μ)/√(σ² + ε)` with mean and biased variance over some axes, of what is there.
 #[track_caller]
-pub(super) fn standardize(x: &Node, axes: &[isize], eps: f64) -> Node {
-    let centred = x - x.mean(axes);
-    let variance = centred.square().mean(axes);
+pub(super) fn standardize(x: &Node, axes: &[isize], mask: Option<&Node>, eps: f64) -> Node {
+    let Moments { centred, variance, .. } = Moments::of(x, axes, mask);
     centred * (variance + eps).rsqrt()
 }
 

@@ -1,7 +1,7 @@
 //! Batch normalisation, `y = γ·(x - μ)/√(σ² + ε) + β` with the batch's mean and variance. Ioffe & Szegedy 2015, arXiv:1502.03167.
 
 use super::Layer;
-use super::axes::{along, channel_axis, others};
+use super::axes::{Moments, along, channel_axis, others};
 use crate::check;
 use crate::table::Config;
 use gradus_graph::{Constant, Node, Role, ShapeError, ops};
@@ -15,6 +15,8 @@ use serde::{Deserialize, Serialize};
 /// weight of the *new* value, as in PyTorch; Keras and the paper's followers name the old value's weight (0.99 there is 0.01 here).
 /// The running variance takes the batch's *unbiased* variance, `n/(n-1)·σ²`, as in PyTorch; the biased one with `biased` (Keras,
 /// ONNX from 14 on). With `cumulative` the running values are the plain mean over all batches of the last epoch.
+///
+/// Padding (a mask) does not count in mean and variance, as in Keras; PyTorch knows no masks.
 ///
 /// A predictor folds the whole layer into the dense layer before or behind it, so that it costs nothing there. A bias right before it
 /// has no effect: leave it out (`bias = false`). The channels are axis 1 of `[B, C]` and `[B, C, H, W]`, the last axis of `[B, T, C]`,
@@ -69,9 +71,9 @@ impl Layer for BatchNorm {
         if rows_alone {
             x.graph().least_batch(2);
         }
-        let centred = x - x.mean(&axes[..]);
-        let variance = centred.square().mean(&axes[..]);
-        let running = self.follow(x, &axes, channels, &variance);
+        let batch = Moments::of(x, &axes, x.mask().as_ref());
+        let running = self.follow(x, &axes, channels, &batch);
+        let Moments { centred, variance, .. } = batch;
         let (gamma, beta) = match self.affine {
             true => (
                 x.param("gamma", [channels], Constant(1.0), Role::Norm),
@@ -98,7 +100,7 @@ impl Layer for BatchNorm {
 
 impl BatchNorm {
     /// The running mean and variance, `[C]` each, with their updates.
-    fn follow(&self, x: &Node, axes: &[isize], channels: usize, variance: &Node) -> (Node, Node) {
+    fn follow(&self, x: &Node, axes: &[isize], channels: usize, batch: &Moments) -> (Node, Node) {
         let graph = x.graph();
         let mean = x.param("mean", [channels], Constant(0.0), Role::Running);
         let running = x.param("variance", [channels], Constant(1.0), Role::Running);
@@ -111,14 +113,20 @@ impl BatchNorm {
         } else {
             graph.scalar(self.momentum)
         };
-        let mut variance = variance.reshape([channels]);
+        let mut variance = batch.variance.reshape([channels]);
         if !self.biased {
-            let dims = x.shape();
-            let of = Shape::new(axes.iter().map(|&axis| dims.dims()[axis as usize]).collect::<Vec<_>>());
-            let n = graph.apply(ops::Count { of }, &[]);
-            variance = variance * (&n / (&n - 1.0));
+            let unbiased = match &batch.count {
+                Some(n) => (n / (n - 1.0).maximum(1.0)).reshape([channels]),
+                None => {
+                    let dims = x.shape();
+                    let of = Shape::new(axes.iter().map(|&axis| dims.dims()[axis as usize]).collect::<Vec<_>>());
+                    let n = graph.apply(ops::Count { of }, &[]);
+                    &n / (&n - 1.0)
+                }
+            };
+            variance = variance * unbiased;
         }
-        for (old, new) in [(&mean, x.mean(axes).reshape([channels])), (&running, variance)] {
+        for (old, new) in [(&mean, batch.mean.reshape([channels])), (&running, variance)] {
             graph.update(old, &(old + (new - old) * &weight));
         }
         (mean, running)

@@ -55,7 +55,9 @@ impl Layer for Concat {
             let help = "use `padding = \"same\"` and stride 1 in the layers, or correct `axis`";
             return x.graph().refuse("concat", ShapeError::new(expected, y.shape().to_string(), help));
         }
-        Node::concat(&[x, &y], axis as isize)
+        let joined = Node::concat(&[x, &y], axis as isize);
+        joined.inherit_masks(&[x.clone(), y]);
+        joined
     }
 
     fn held(&self) -> Vec<Held<'_>> {

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 /// Group normalisation, `x: [B, C, ..] -> [B, C, ..]`: each sample's channels are cut into `groups` of neighbours, each group is brought
 /// to mean 0 and variance 1 over its channels and all of space, then each channel is scaled by `gamma` and shifted by `beta`, `[C]`.
 ///
-/// It does not look at other samples: the choice where batches are small. ε is 1e-5 as in PyTorch; Keras has 1e-3. ONNX's operator
+/// Padding (a mask) does not count. It does not look at other samples: the choice where batches are small. ε is 1e-5 as in PyTorch; Keras has 1e-3. ONNX's operator
 /// of version 18 scales per group, that of version 21 per channel, as here.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -56,7 +56,9 @@ impl Layer for GroupNorm {
         let mut dims = shape.dims().to_vec();
         dims.splice(axis..=axis, [Dim::Fixed(self.groups), Dim::Fixed(channels / self.groups)]);
         let rest: Vec<isize> = (1..dims.len()).filter(|&a| a != axis).map(|a| a as isize).collect();
-        let y = standardize(&x.reshape(dims), &rest, self.eps).reshape(shape);
+        // A mask is of the first axes: it fits as long as the channels are not among them.
+        let mask = x.mask().filter(|mask| mask.shape().rank() <= axis);
+        let y = standardize(&x.reshape(dims), &rest, mask.as_ref(), self.eps).reshape(shape);
         if self.affine { affine(&y, axis, channels) } else { y }
     }
 

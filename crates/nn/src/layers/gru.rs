@@ -1,6 +1,6 @@
 //! The gated recurrent unit. Cho et al. 2014, arXiv:1406.1078.
 
-use super::recurrent::{Cell, Settings, Weights, gate};
+use super::recurrent::{Cell, Settings, Weights, gate, recurrent_layer};
 use super::{Layer, Merge, recurrent};
 use crate::AnyInit;
 use crate::init::Fans;
@@ -76,42 +76,9 @@ impl Gru {
             bias_init: recurrent::zero(),
         }
     }
-
-    /// Several of them, one on the other.
-    pub fn layers(mut self, layers: usize) -> Gru {
-        self.layers = layers;
-        self
-    }
-
-    /// Reads each sequence from both ends, the outputs side by side.
-    pub fn bidirectional(mut self) -> Gru {
-        self.bidirectional = true;
-        self
-    }
-
-    /// Returns the outputs of all steps.
-    pub fn return_sequence(mut self) -> Gru {
-        self.return_sequence = true;
-        self
-    }
-
-    fn settings(&self) -> Settings<'_> {
-        Settings {
-            name: "gru",
-            units: self.units,
-            layers: self.layers,
-            bidirectional: self.bidirectional,
-            merge: self.merge,
-            return_sequence: self.return_sequence,
-            dropout: self.dropout,
-            recurrent_dropout: self.recurrent_dropout,
-            bias: self.bias,
-            weight_init: &self.weight_init,
-            recurrent_init: &self.recurrent_init,
-            bias_init: &self.bias_init,
-        }
-    }
 }
+
+recurrent_layer!(Gru, "gru");
 
 impl Config for Gru {
     fn examples() -> Vec<Gru> {
@@ -158,21 +125,5 @@ impl Cell for Gru {
     fn extra(&self, x: &Node, units: usize) -> Option<Node> {
         let init = self.bias_init.with(Fans { inputs: units, outputs: units });
         self.reset_after.then(|| x.param("recurrent_bias", [units], init, Role::Bias).pad(0, 2 * units, 0, 0.0))
-    }
-}
-
-impl Layer for Gru {
-    fn build(&self, x: &Node) -> Node {
-        self.settings().build(self, x)
-    }
-
-    fn set_default_init(&mut self, init: &AnyInit) {
-        if matches!(self.weight_init, AnyInit::Auto(_)) {
-            self.weight_init = init.clone();
-        }
-    }
-
-    fn check(&self) -> Result<(), ShapeError> {
-        self.settings().check()
     }
 }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 /// Instance normalisation, `x: [B, C, H, W]` or `[B, T, C]` to the same: each channel of each sample is brought to mean 0 and variance 1
 /// over space or time, then scaled by `gamma` and shifted by `beta`, `[C]`.
 ///
-/// PyTorch's layers have no scale and shift by default: `affine = false`. Rows `[B, C]` have no space to normalise over: an error.
+/// Padding (a mask) does not count. PyTorch's layers have no scale and shift by default: `affine = false`. Rows `[B, C]` have no space to normalise over: an error.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct InstanceNorm {
@@ -47,7 +47,7 @@ impl Layer for InstanceNorm {
             let help = "for rows of features use `layer_norm` or `batch_norm`";
             return x.graph().refuse("instance_norm", ShapeError::new(expected, x.shape().to_string(), help));
         }
-        let y = standardize(x, &axes[1..], self.eps);
+        let y = standardize(x, &axes[1..], x.mask().as_ref(), self.eps);
         if self.affine { affine(&y, axis, channels) } else { y }
     }
 

@@ -48,7 +48,7 @@ impl Layer for LayerNorm {
             Ok(sizes) => sizes,
             Err(refused) => return refused,
         };
-        let y = standardize(x, &self.axes, self.eps);
+        let y = standardize(x, &self.axes, x.mask().as_ref(), self.eps);
         if !self.affine {
             return y;
         }

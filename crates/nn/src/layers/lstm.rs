@@ -1,6 +1,6 @@
 //! Long short-term memory: a state behind gates. Hochreiter & Schmidhuber 1997; with a forget gate: Gers et al. 2000.
 
-use super::recurrent::{Cell, Settings, Weights, gate};
+use super::recurrent::{Cell, Settings, Weights, gate, recurrent_layer};
 use super::{Layer, Merge, recurrent};
 use crate::table::Config;
 use crate::{AnyInit, check};
@@ -80,42 +80,9 @@ impl Lstm {
             bias_init: recurrent::zero(),
         }
     }
-
-    /// Several of them, one on the other.
-    pub fn layers(mut self, layers: usize) -> Lstm {
-        self.layers = layers;
-        self
-    }
-
-    /// Reads each sequence from both ends, the outputs side by side.
-    pub fn bidirectional(mut self) -> Lstm {
-        self.bidirectional = true;
-        self
-    }
-
-    /// Returns the outputs of all steps.
-    pub fn return_sequence(mut self) -> Lstm {
-        self.return_sequence = true;
-        self
-    }
-
-    fn settings(&self) -> Settings<'_> {
-        Settings {
-            name: "lstm",
-            units: self.units,
-            layers: self.layers,
-            bidirectional: self.bidirectional,
-            merge: self.merge,
-            return_sequence: self.return_sequence,
-            dropout: self.dropout,
-            recurrent_dropout: self.recurrent_dropout,
-            bias: self.bias,
-            weight_init: &self.weight_init,
-            recurrent_init: &self.recurrent_init,
-            bias_init: &self.bias_init,
-        }
-    }
 }
+
+recurrent_layer!(Lstm, "lstm");
 
 impl Config for Lstm {
     fn examples() -> Vec<Lstm> {
@@ -144,21 +111,8 @@ impl Cell for Lstm {
     fn bias_shift(&self) -> Option<(Range<usize>, f64)> {
         Some((self.units..2 * self.units, self.forget_bias))
     }
-}
 
-impl Layer for Lstm {
-    fn build(&self, x: &Node) -> Node {
-        self.settings().build(self, x)
-    }
-
-    fn set_default_init(&mut self, init: &AnyInit) {
-        if matches!(self.weight_init, AnyInit::Auto(_)) {
-            self.weight_init = init.clone();
-        }
-    }
-
-    fn check(&self) -> Result<(), ShapeError> {
-        self.settings().check()?;
+    fn check_own(&self) -> Result<(), ShapeError> {
         check::finite("forget_bias", self.forget_bias)
     }
 }

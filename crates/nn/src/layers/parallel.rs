@@ -91,19 +91,25 @@ impl Layer for Parallel {
             };
             return match misfit(&ends, axis) {
                 Some(odd) => self.refuse(&ends, odd, &format!("branches that differ along axis {axis} alone")),
-                None => Node::concat(&ends.iter().collect::<Vec<_>>(), axis as isize),
+                None => {
+                    let y = Node::concat(&ends.iter().collect::<Vec<_>>(), axis as isize);
+                    y.inherit_masks(&ends);
+                    y
+                }
             };
         }
         if let Some(odd) = ends.iter().position(|end| end.shape() != first.shape()) {
             return self.refuse(&ends, odd, "branches that end in one shape");
         }
         let all = |f: fn(Node, Node) -> Node| ends.iter().cloned().reduce(f).unwrap_or_else(|| x.clone());
-        match self.merge {
+        let y = match self.merge {
             Merge::Sum => all(|a, b| a + b),
             Merge::Mean => all(|a, b| a + b) * (1.0 / ends.len() as f64),
             Merge::Product => all(|a, b| a * b),
             Merge::Max | Merge::Concat => all(|a, b| a.maximum(&b)),
-        }
+        };
+        y.inherit_masks(&ends);
+        y
     }
 
     fn held(&self) -> Vec<Held<'_>> {

@@ -40,6 +40,11 @@ pub(super) trait Cell {
     fn bias_shift(&self) -> Option<(Range<usize>, f64)> {
         None
     }
+
+    /// What is wrong with the settings that this cell alone has.
+    fn check_own(&self) -> Result<(), ShapeError> {
+        Ok(())
+    }
 }
 
 /// What all recurrent layers can be told.
@@ -74,10 +79,103 @@ pub(super) fn orthogonal() -> AnyInit {
     Orthogonal::default().into()
 }
 
-/// One direction's outputs at all steps, `[T, N, units]`, and its last one, `[N, units]`.
+/// Gives a config with the settings of [`Settings`] its builder methods and makes it a layer.
+macro_rules! recurrent_layer {
+    ($layer:ident, $name:literal) => {
+        impl $layer {
+            /// Several of them, one on the other.
+            pub fn layers(mut self, layers: usize) -> $layer {
+                self.layers = layers;
+                self
+            }
+
+            /// Reads each sequence from both ends, the outputs side by side.
+            pub fn bidirectional(mut self) -> $layer {
+                self.bidirectional = true;
+                self
+            }
+
+            /// Returns the outputs of all steps.
+            pub fn return_sequence(mut self) -> $layer {
+                self.return_sequence = true;
+                self
+            }
+
+            /// The layer from given states on, and the states that it ends in: to go on with a sequence cut in parts, or to start a
+            /// decoder where an encoder ended.
+            ///
+            /// `x: [B, T, D]`; `start` and the result's second part have one `[B, units]` for each state of each direction of each
+            /// layer: `h` (and `c` of an LSTM) of `layer0/forward`, then of `layer0/backward`, of `layer1/forward`, … An empty `start` means zeros. A backward direction starts at the end of the sequence and ends at its
+            /// first step. PyTorch keeps the same states as `h_0` and `c_0`, `[layers·directions, B, units]` each.
+            ///
+            /// Parameters are made in the scope that is open: `graph.scope("encoder", || layer.steps(&x, &[]))`.
+            ///
+            /// # Errors
+            /// A poisoned node for settings or states that do not fit; [`Graph::model`](gradus_graph::Graph::model) reports it.
+            ///
+            /// ```
+            /// use gradus_graph::Graph;
+            #[doc = concat!("use gradus_nn::layers::", stringify!($layer), ";")]
+            /// let g = Graph::new();
+            #[doc = concat!("let layer = ", stringify!($layer), "::new(8).return_sequence();")]
+            /// let (_, ends) = g.scope("encoder", || layer.steps(&g.input("question", [9, 3]), &[]));
+            /// let (y, _) = g.scope("decoder", || layer.steps(&g.input("answer", [5, 2]), &ends));
+            /// assert_eq!((y.shape().to_string(), ends[0].shape().to_string()), ("[B, 5, 8]".into(), "[B, 8]".into()));
+            /// ```
+            #[track_caller]
+            pub fn steps(&self, x: &Node, start: &[Node]) -> (Node, Vec<Node>) {
+                let checked = match Layer::check(self) {
+                    Ok(()) => self.settings().build(self, x, start),
+                    Err(error) => Err(x.graph().refuse($name, error)),
+                };
+                checked.unwrap_or_else(|refused| {
+                    let count = self.settings().states::<$layer>();
+                    (refused.clone(), vec![refused; count])
+                })
+            }
+
+            fn settings(&self) -> Settings<'_> {
+                Settings {
+                    name: $name,
+                    units: self.units,
+                    layers: self.layers,
+                    bidirectional: self.bidirectional,
+                    merge: self.merge,
+                    return_sequence: self.return_sequence,
+                    dropout: self.dropout,
+                    recurrent_dropout: self.recurrent_dropout,
+                    bias: self.bias,
+                    weight_init: &self.weight_init,
+                    recurrent_init: &self.recurrent_init,
+                    bias_init: &self.bias_init,
+                }
+            }
+        }
+
+        impl Layer for $layer {
+            fn build(&self, x: &Node) -> Node {
+                self.settings().build(self, x, &[]).map_or_else(|refused| refused, |(y, _)| y)
+            }
+
+            fn set_default_init(&mut self, init: &AnyInit) {
+                if matches!(self.weight_init, AnyInit::Auto(_)) {
+                    self.weight_init = init.clone();
+                }
+            }
+
+            fn check(&self) -> Result<(), ShapeError> {
+                self.settings().check()?;
+                self.check_own()
+            }
+        }
+    };
+}
+pub(super) use recurrent_layer;
+
+/// One direction's outputs at all steps, `[T, N, units]`, and the states it ends in, `[N, units]` each.
 struct Run {
     outputs: Node,
-    last: Node,
+    states: Vec<Node>,
 }
 
 impl Settings<'_> {
@@ -100,14 +198,20 @@ impl Settings<'_> {
         Ok(())
     }
 
-    /// The layer over `x: [.., T, D]`.
+    /// How many states there are in all.
+    pub(super) fn states<C: Cell>(&self) -> usize {
+        C::STATES * self.layers * if self.bidirectional { 2 } else { 1 }
+    }
+
+    /// The layer over `x: [.., T, D]` from states `[.., units]` on, and those it ends in.
+    ///
+    /// # Errors
+    /// The poisoned node that reports what does not fit.
     #[track_caller]
-    pub(super) fn build<C: Cell>(&self, cell: &C, x: &Node) -> Node {
-        let steps = match Steps::of(x, self.name) {
-            Ok(steps) => steps,
-            Err(refused) => return refused,
-        };
+    pub(super) fn build<C: Cell>(&self, cell: &C, x: &Node, start: &[Node]) -> Result<(Node, Vec<Node>), Node> {
+        let steps = Steps::of(x, self.name)?;
         let graph = x.graph();
+        let start = self.start::<C>(&steps, start)?;
         // Time first: the slice of a step lies in one piece.
         let mask = steps
             .mask
@@ -115,27 +219,68 @@ impl Settings<'_> {
             .map(|mask| mask.permute([1, 0]).reshape(vec![Dim::Fixed(steps.length), steps.batch, Dim::Fixed(1)]));
         let mut y = steps.x.permute([1, 0, 2]);
         let mut last = y.clone();
+        let mut ends = vec![];
         for layer in 0..self.layers {
             if layer > 0 && self.dropout > 0.0 {
                 y = y.scope("dropout", |y| Dropout::new(self.dropout).build(y));
             }
+            let (first, second) = start[ends.len()..].split_at(C::STATES);
             let directions = || {
                 if !self.bidirectional {
-                    return self.run(cell, &y, mask.as_ref(), false);
+                    return vec![self.run(cell, &y, mask.as_ref(), first, false)];
                 }
-                let forward = graph.scope("forward", || self.run(cell, &y, mask.as_ref(), false));
-                let backward = graph.scope("backward", || self.run(cell, &y, mask.as_ref(), true));
-                let outputs = merge(self.merge, &forward.outputs, &backward.outputs);
-                Run { outputs, last: merge(self.merge, &forward.last, &backward.last) }
+                let forward = graph.scope("forward", || self.run(cell, &y, mask.as_ref(), first, false));
+                let backward =
+                    graph.scope("backward", || self.run(cell, &y, mask.as_ref(), &second[..C::STATES], true));
+                vec![forward, backward]
             };
-            let merged = if self.layers > 1 { graph.scope(&format!("layer{layer}"), directions) } else { directions() };
-            (y, last) = (merged.outputs, merged.last);
+            let runs = if self.layers > 1 { graph.scope(&format!("layer{layer}"), directions) } else { directions() };
+            if let Some(refused) = runs.iter().find(|run| run.outputs.is_poisoned()) {
+                return Err(refused.outputs.clone());
+            }
+            (y, last) = match &runs[..] {
+                [forward, backward] => {
+                    let last = merge(self.merge, &forward.states[0], &backward.states[0]);
+                    (merge(self.merge, &forward.outputs, &backward.outputs), last)
+                }
+                runs => (runs[0].outputs.clone(), runs[0].states[0].clone()),
+            };
+            ends.extend(runs.into_iter().flat_map(|run| run.states));
         }
-        if self.return_sequence { steps.unfold(&y.permute([1, 0, 2])) } else { steps.pooled(&last) }
+        let y = if self.return_sequence { steps.unfold(&y.permute([1, 0, 2])) } else { steps.pooled(&last) };
+        Ok((y, ends.iter().map(|end| steps.unfold(end)).collect()))
+    }
+
+    /// The states to start from, `[N, units]`.
+    #[track_caller]
+    fn start<C: Cell>(&self, steps: &Steps, given: &[Node]) -> Result<Vec<Node>, Node> {
+        let graph = steps.x.graph();
+        let state = vec![steps.batch, Dim::Fixed(self.units)];
+        let count = self.states::<C>();
+        if given.is_empty() {
+            return Ok(vec![graph.fill(0.0, state); count]);
+        }
+        let refuse = |expected, received| {
+            let help = "give the states of each direction of each layer in order, or none to start from zeros";
+            Err(graph.refuse(self.name, ShapeError::new(expected, received, help)))
+        };
+        if given.len() != count {
+            return refuse(format!("{count} states to start from, or none"), given.len().to_string());
+        }
+        let expected = steps.unfold(&graph.fill(0.0, state.clone())).shape();
+        for own in given {
+            if own.is_poisoned() {
+                return Err(own.clone());
+            }
+            if own.shape() != expected {
+                return refuse(format!("states {expected} to start from"), own.shape().to_string());
+            }
+        }
+        Ok(given.iter().map(|own| own.reshape(state.clone())).collect())
     }
 
     /// One direction of one layer, `x: [T, N, D]`.
-    fn run<C: Cell>(&self, cell: &C, x: &Node, mask: Option<&Node>, backward: bool) -> Run {
+    fn run<C: Cell>(&self, cell: &C, x: &Node, mask: Option<&Node>, start: &[Node], backward: bool) -> Run {
         let (graph, shape, units) = (x.graph(), x.shape(), self.units);
         let (length, batch, inputs) = (shape.dims()[0].fixed().unwrap_or(1), shape.dims()[1], x.units());
         let width = C::GATES * units;
@@ -143,11 +288,14 @@ impl Settings<'_> {
         let weight = x.param("weight", [inputs, width], init.with(Fans { inputs, outputs: units }), Role::Weight);
         let fans = Fans { inputs: units, outputs: units };
         let recurrent = x.param("recurrent_weight", [units, width], self.recurrent_init.with(fans), Role::Weight);
-        let mut projected = x.matmul(&weight);
+        // All steps as the rows of one matrix: the bias is added where the product is made.
+        let rows = batch.times(Dim::Fixed(length)).unwrap_or(batch);
+        let mut projected = x.reshape(vec![rows, Dim::Fixed(inputs)]).matmul(&weight);
         if self.bias {
             let start = Shifted { start: Box::new(self.bias_init.with(fans)), shift: cell.bias_shift() };
             projected = projected + x.param("bias", [width], start, Role::Bias);
         }
+        let projected = projected.reshape(vec![Dim::Fixed(length), batch, Dim::Fixed(width)]);
         let extra = if self.bias { cell.extra(x, units) } else { None };
         let weights = Weights { recurrent, extra };
         let state = vec![batch, Dim::Fixed(units)];
@@ -156,8 +304,7 @@ impl Settings<'_> {
             let kept = graph.random(Random::Bernoulli(keep), state.clone()) * (1.0 / keep);
             kept.when_training(&graph.fill(1.0, state.clone()))
         });
-        let mut states = vec![graph.fill(0.0, state.clone()); C::STATES];
-        let mut outputs = vec![];
+        let (mut states, mut outputs) = (start.to_vec(), vec![]);
         for step in 0..length {
             let t = if backward { length - 1 - step } else { step };
             let p = projected.slice(0, t..t + 1).reshape(vec![batch, Dim::Fixed(width)]);
@@ -178,7 +325,7 @@ impl Settings<'_> {
             Some(mask) => mask.select(outputs, 0.0),
             None => outputs,
         };
-        Run { outputs, last: states[0].clone() }
+        Run { outputs, states }
     }
 }
 

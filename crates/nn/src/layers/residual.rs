@@ -85,7 +85,11 @@ impl Layer for Residual {
             let received = format!("{} from the layers", y.shape());
             return x.graph().refuse("residual", ShapeError::new(expected, received, help));
         }
-        self.activation.activate(&(y + short))
+        let sum = &y + &short;
+        sum.inherit_masks(&[y, short]);
+        let activated = self.activation.activate(&sum);
+        activated.inherit_mask(&sum);
+        activated
     }
 
     fn held(&self) -> Vec<Held<'_>> {

@@ -1,6 +1,6 @@
 //! The simple recurrent layer, `h = f(x·W + h·U + b)`. Elman 1990.
 
-use super::recurrent::{Cell, Settings, Weights};
+use super::recurrent::{Cell, Settings, Weights, recurrent_layer};
 use super::{Layer, Merge, recurrent};
 use crate::AnyInit;
 use crate::table::Config;
@@ -84,42 +84,9 @@ impl SimpleRnn {
             bias_init: recurrent::zero(),
         }
     }
-
-    /// Several of them, one on the other.
-    pub fn layers(mut self, layers: usize) -> SimpleRnn {
-        self.layers = layers;
-        self
-    }
-
-    /// Reads each sequence from both ends, the outputs side by side.
-    pub fn bidirectional(mut self) -> SimpleRnn {
-        self.bidirectional = true;
-        self
-    }
-
-    /// Returns the outputs of all steps.
-    pub fn return_sequence(mut self) -> SimpleRnn {
-        self.return_sequence = true;
-        self
-    }
-
-    fn settings(&self) -> Settings<'_> {
-        Settings {
-            name: "simple_rnn",
-            units: self.units,
-            layers: self.layers,
-            bidirectional: self.bidirectional,
-            merge: self.merge,
-            return_sequence: self.return_sequence,
-            dropout: self.dropout,
-            recurrent_dropout: self.recurrent_dropout,
-            bias: self.bias,
-            weight_init: &self.weight_init,
-            recurrent_init: &self.recurrent_init,
-            bias_init: &self.bias_init,
-        }
-    }
 }
+
+recurrent_layer!(SimpleRnn, "simple_rnn");
 
 impl Config for SimpleRnn {
     fn examples() -> Vec<SimpleRnn> {
@@ -144,21 +111,5 @@ impl Cell for SimpleRnn {
             Nonlinearity::Tanh => sum.tanh(),
             Nonlinearity::Relu => sum.relu(),
         }]
-    }
-}
-
-impl Layer for SimpleRnn {
-    fn build(&self, x: &Node) -> Node {
-        self.settings().build(self, x)
-    }
-
-    fn set_default_init(&mut self, init: &AnyInit) {
-        if matches!(self.weight_init, AnyInit::Auto(_)) {
-            self.weight_init = init.clone();
-        }
-    }
-
-    fn check(&self) -> Result<(), ShapeError> {
-        self.settings().check()
     }
 }
