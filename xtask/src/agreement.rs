@@ -10,7 +10,10 @@ use std::process::Command;
 /// The tests that measure, by package.
 const TESTS: &[(&str, &[&str])] = &[
     ("gradus-graph", &["ops", "reference"]),
-    ("gradus-nn", &["layer_values", "sequences", "derivatives", "pooling", "regions", "containers", "models", "text_models"]),
+    (
+        "gradus-nn",
+        &["layer_values", "sequences", "derivatives", "pooling", "regions", "containers", "models", "text_models"],
+    ),
 ];
 const PAGE: &str = "../docs/correctness.md";
 /// Operations of the Rust interface that are no layers of a recipe.
