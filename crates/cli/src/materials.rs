@@ -176,11 +176,8 @@ pub fn with_absolute_paths(recipe: &Recipe, locator: &Locator) -> Recipe {
             sources.push(source);
         }
     }
-    for mut source in sources {
-        while let Source::Take(take) = source {
-            source = &mut take.from;
-        }
-        match source {
+    for source in sources {
+        match source.origin_mut() {
             Source::Idx(idx) => [Some(&mut idx.images), idx.labels.as_mut()].into_iter().flatten().for_each(place),
             Source::Npy(npy) => [Some(&mut npy.data), npy.label.as_mut()].into_iter().flatten().for_each(place),
             Source::Npz(npz) => place(&mut npz.path),
@@ -188,7 +185,7 @@ pub fn with_absolute_paths(recipe: &Recipe, locator: &Locator) -> Recipe {
             Source::Cifar(cifar) => place(&mut cifar.path),
             Source::Text(text) if text.embedded.is_some() => {}
             Source::Text(text) => place(&mut text.path),
-            Source::Embedded(_) | Source::Take(_) => {}
+            Source::Embedded(_) | Source::Take(_) | Source::Augmented(_) => {}
         }
     }
     recipe

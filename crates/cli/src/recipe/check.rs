@@ -4,7 +4,7 @@ use super::document::Document;
 use super::error::RecipeError;
 use super::{Part, Recipe};
 use crate::layers::places;
-use gradus_data::{DataError, Source};
+use gradus_data::{Augment, DataError, Source};
 use gradus_nn::{Layer as _, Loss as _, Optimizer as _, Schedule as _, regularizers::Regularizer as _};
 use gradus_train::{Every, Retrain, TrainError};
 
@@ -55,13 +55,17 @@ pub(super) fn check(recipe: &Recipe, document: &Document) -> Result<(), RecipeEr
             }
         }
     }
-    for (i, step) in recipe.data.augment.iter().enumerate() {
-        if let Err(DataError::Option { option, received, expected }) = step.member().check(None) {
-            let path = format!("data.augment.{i}.{option}");
-            let problem = format!("`{path}` is {received}");
-            return at(&path, problem, &expected, "correct the setting, or leave this augmentation out");
+    let augment = |place: &str, steps: &[Augment]| -> Result<(), RecipeError> {
+        for (i, step) in steps.iter().enumerate() {
+            if let Err(DataError::Option { option, received, expected }) = step.member().check(None) {
+                let path = format!("{place}.{i}.{option}");
+                let problem = format!("`{path}` is {received}");
+                return at(&path, problem, &expected, "correct the setting, or leave this augmentation out");
+            }
         }
-    }
+        Ok(())
+    };
+    augment("data.augment", &recipe.data.augment)?;
     let mut sources = vec![("train", &recipe.data.train)];
     for (key, part) in [("valid", &recipe.data.valid), ("test", &recipe.data.test)] {
         if let Some(Part::Source(source)) = part {
@@ -70,15 +74,25 @@ pub(super) fn check(recipe: &Recipe, document: &Document) -> Result<(), RecipeEr
     }
     for (key, mut source) in sources {
         let mut path = format!("data.{key}");
-        while let Source::Take(take) = source {
-            path.push_str(".take");
-            if take.rows == 0 {
-                let problem = format!("`{path}.rows` is 0, but must be at least 1");
-                let help = "give the source alone, without `take`, to use every row";
-                return at(&format!("{path}.rows"), problem, "expected at least 1", help);
-            }
+        loop {
+            source = match source {
+                Source::Take(take) => {
+                    path.push_str(".take");
+                    if take.rows == 0 {
+                        let problem = format!("`{path}.rows` is 0, but must be at least 1");
+                        let help = "give the source alone, without `take`, to use every row";
+                        return at(&format!("{path}.rows"), problem, "expected at least 1", help);
+                    }
+                    &take.from
+                }
+                Source::Augmented(augmented) => {
+                    path.push_str(".augmented");
+                    augment(&format!("{path}.by"), &augmented.by)?;
+                    &augmented.from
+                }
+                _ => break,
+            };
             path.push_str(".from");
-            source = &take.from;
         }
         if let Source::Text(text) = source
             && let Err(DataError::Option { option, received, expected }) = text.options().check()

@@ -1,6 +1,8 @@
 //! Data for validation or test: a source of its own, or a part held out of the training data.
 
-use gradus_data::readers::{CifarSource, CsvSource, Embedded, IdxSource, NpySource, NpzSource, Take, TextSource};
+use gradus_data::readers::{
+    Augmented, CifarSource, CsvSource, Embedded, IdxSource, NpySource, NpzSource, Take, TextSource,
+};
 use gradus_data::{Holdout, Source};
 use serde::{Deserialize, Serialize};
 
@@ -46,14 +48,31 @@ struct Fields {
     embedded: Option<Embedded>,
     #[serde(skip_serializing_if = "Option::is_none")]
     take: Option<Box<Take>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    augmented: Option<Box<Augmented>>,
 }
 
 impl TryFrom<Fields> for Part {
     type Error = &'static str;
 
     fn try_from(fields: Fields) -> Result<Part, &'static str> {
-        let Fields { fraction, count, fold, of, stratified, shuffle, idx, npy, npz, csv, cifar, text, embedded, take } =
-            fields;
+        let Fields {
+            fraction,
+            count,
+            fold,
+            of,
+            stratified,
+            shuffle,
+            idx,
+            npy,
+            npz,
+            csv,
+            cifar,
+            text,
+            embedded,
+            take,
+            augmented,
+        } = fields;
         let sizes = usize::from(fraction.is_some()) + usize::from(count.is_some()) + usize::from(fold.is_some());
         let held = sizes > 0 || of.is_some() || stratified.is_some() || shuffle.is_some();
         let mut sources: Vec<Source> = vec![];
@@ -65,6 +84,7 @@ impl TryFrom<Fields> for Part {
         sources.extend(text.map(Source::Text));
         sources.extend(embedded.map(Source::Embedded));
         sources.extend(take.map(Source::Take));
+        sources.extend(augmented.map(Source::Augmented));
         match (held, sources.pop()) {
             (false, Some(source)) if sources.is_empty() => Ok(Part::Source(source)),
             (true, None) if fold.is_some() != of.is_some() => {
@@ -103,6 +123,7 @@ impl From<Part> for Fields {
             Part::Source(Source::Text(source)) => fields.text = Some(source),
             Part::Source(Source::Embedded(source)) => fields.embedded = Some(source),
             Part::Source(Source::Take(source)) => fields.take = Some(source),
+            Part::Source(Source::Augmented(source)) => fields.augmented = Some(source),
         }
         fields
     }

@@ -10,19 +10,23 @@
 //! | [`Flip`] | mirrors left and right, or top and bottom |
 //! | [`Shift`] | moves by a few pixels |
 //! | [`Crop`] | pads, then cuts out a random part of the old size |
+//! | [`Zoom`] | makes larger or smaller |
 //!
 //! The loader does it while it gathers the batches of the training data, after the transforms; validation and test data never see
 //! it. What happens to a sample depends on (seed, epoch, sample) alone: not on the batch, the thread, or where a run was resumed.
+//! A test on changed pictures has them changed once, where they are read: [`Augmented`](crate::readers::Augmented).
 
 mod crop;
 mod flip;
 mod offset;
 mod shift;
+mod zoom;
 
 pub use crop::Crop;
 pub use flip::Flip;
 pub use offset::Fill;
 pub use shift::Shift;
+pub use zoom::Zoom;
 
 use crate::error::DataError;
 use gradus_tensor::random::block;
@@ -42,6 +46,8 @@ pub enum Augment {
     Shift(Shift),
     /// Pads and cuts out.
     Crop(Crop),
+    /// Makes larger or smaller.
+    Zoom(Zoom),
 }
 
 /// What an augmentation does.
@@ -82,6 +88,7 @@ impl Augment {
             Augment::Flip(flip) => flip,
             Augment::Shift(shift) => shift,
             Augment::Crop(crop) => crop,
+            Augment::Zoom(zoom) => zoom,
         }
     }
 
@@ -91,6 +98,7 @@ impl Augment {
             Augment::Flip(_) => "flip",
             Augment::Shift(_) => "shift",
             Augment::Crop(_) => "crop",
+            Augment::Zoom(_) => "zoom",
         }
     }
 }
@@ -195,5 +203,9 @@ mod tests {
         let glaring = Crop { pad: 1, fill: Fill::Constant(f32::INFINITY) };
         let error = check(&[Augment::Crop(glaring)], &[4, 4]).unwrap_err().to_string();
         assert_eq!(error, "crop.fill is inf: it must be a finite number");
+        let zoom = |zoom: Zoom| check(&[Augment::Zoom(zoom)], &[4, 4]).unwrap_err().to_string();
+        assert_eq!(zoom(Zoom::new(0.0, 1.0)), "zoom.low is 0: it must be above 0; 1 leaves a picture as it is");
+        assert_eq!(zoom(Zoom::new(0.5, 0.4)), "zoom.high is 0.4: it must be at least `low`, which is 0.5");
+        assert_eq!(zoom(Zoom::new(0.5, f64::NAN)), "zoom.high is NaN: it must be at least `low`, which is 0.5");
     }
 }

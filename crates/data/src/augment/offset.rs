@@ -50,17 +50,24 @@ pub(super) fn check(
     if most == 0 {
         return fault(option, "0".to_string(), "it must be at least 1".to_string());
     }
-    if let Fill::Constant(value) = fill
-        && !value.is_finite()
-    {
-        return fault(fill_option, value.to_string(), "it must be a finite number".to_string());
-    }
+    check_fill(fill_option, fill)?;
     let Some(Picture { height, width, .. }) = picture else { return Ok(()) };
     let (side, name) = if height <= width { (height, "height") } else { (width, "width") };
     if most >= side {
         return fault(option, most.to_string(), format!("it must be below the {side} pixels of the pictures' {name}"));
     }
     Ok(())
+}
+
+/// Checks the fill alone.
+pub(super) fn check_fill(option: &'static str, fill: Fill) -> Result<(), DataError> {
+    match fill {
+        Fill::Constant(value) if !value.is_finite() => {
+            let expected = "it must be a finite number".to_string();
+            Err(DataError::Option { option, received: value.to_string(), expected })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// A whole number from `-most` to `most`.

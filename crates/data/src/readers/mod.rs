@@ -8,9 +8,11 @@
 //! train = { text = { path = "reviews.csv", column = "text", target = "label" } }
 //! train = { embedded = "digits" }
 //! train = { take = { rows = 1000, from = { embedded = "digits" } } }
+//! test = { augmented = { by = [ { zoom = { low = 0.5, high = 1.5 } } ], from = { embedded = "digits" } } }
 //! ```
 
 pub(crate) mod archive;
+pub mod augmented;
 pub mod cifar;
 pub mod csv;
 pub mod embedded;
@@ -24,6 +26,7 @@ pub mod take;
 pub mod text;
 mod view;
 
+pub use augmented::Augmented;
 pub use cifar::{CifarLabel, CifarSource, CifarSplit};
 pub use csv::CsvSource;
 pub use embedded::Embedded;
@@ -69,6 +72,8 @@ pub enum Source {
     Embedded(Embedded),
     /// Some rows of another source.
     Take(Box<Take>),
+    /// Another source, its pictures changed once and for all.
+    Augmented(Box<Augmented>),
 }
 
 /// What a target is.
@@ -99,6 +104,7 @@ impl Source {
     pub fn read_inputs(&self, locator: &Locator, schema: &Schema) -> Result<Dataset, DataError> {
         let data = match self {
             Source::Take(take) => return take.of(take.from.read_inputs(locator, schema)?),
+            Source::Augmented(augmented) => return augmented.of(augmented.from.read_inputs(locator, schema)?),
             Source::Idx(source) => source.read_inputs(locator),
             Source::Npy(source) => source.read_inputs(locator),
             Source::Npz(source) => source.read_inputs(locator),
@@ -115,9 +121,7 @@ impl Source {
     /// The source that reads `path` for a prediction: its format is told by its contents, and options that cannot be told from
     /// them (delimiter, missing-value words, array names) are taken from `base`, the source of the training data.
     pub fn for_inputs(path: &str, base: Option<&Source>, locator: &Locator) -> Result<Source, DataError> {
-        if let Some(Source::Take(take)) = base {
-            return Source::for_inputs(path, Some(&take.from), locator);
-        }
+        let base = base.map(Source::origin);
         if let Some(Source::Cifar(base)) = base
             && (path.ends_with(".bin") || locator.find_entry(path).is_ok_and(|place| place.is_dir()))
         {
@@ -163,7 +167,25 @@ impl Source {
             Source::Cifar(source) => source.path.clone(),
             Source::Text(source) => source.name(),
             Source::Embedded(set) => set.name().to_string(),
-            Source::Take(take) => take.from.name(),
+            Source::Take(_) | Source::Augmented(_) => self.origin().name(),
+        }
+    }
+
+    /// The source that this one is made from: itself, unless it takes rows of another or changes its pictures.
+    pub fn origin(&self) -> &Source {
+        match self {
+            Source::Take(take) => take.from.origin(),
+            Source::Augmented(augmented) => augmented.from.origin(),
+            _ => self,
+        }
+    }
+
+    /// As [`Source::origin`], to be changed in place.
+    pub fn origin_mut(&mut self) -> &mut Source {
+        match self {
+            Source::Take(take) => take.from.origin_mut(),
+            Source::Augmented(augmented) => augmented.from.origin_mut(),
+            _ => self,
         }
     }
 
@@ -176,6 +198,7 @@ impl Source {
             Source::Cifar(source) => source.read(locator, schema),
             Source::Text(source) => source.read(locator, schema),
             Source::Take(take) => take.of(take.from.read_with(locator, schema)?),
+            Source::Augmented(augmented) => augmented.of(augmented.from.read_with(locator, schema)?),
             Source::Embedded(set) => {
                 let data = set.read();
                 match (schema.and_then(Schema::classes), data.labels(), data.classes()) {
