@@ -1,6 +1,6 @@
 //! All layers of a recipe, those that others hold too: where each stands in the recipe, and under which path in the model.
 
-use gradus_graph::Window;
+use gradus_nn::layers::Sight;
 use gradus_nn::{AnyLayer, Layer as _};
 use std::collections::HashMap;
 
@@ -55,6 +55,9 @@ impl Place {
     }
 }
 
+/// No more repetitions are walked through: more are refused by the layer, once it is found.
+const MOST_TIMES: usize = 10_001;
+
 /// Several times the same chain; `names` counts how often a name occurs in each scope, as the graph does.
 fn chain(
     layers: &[AnyLayer],
@@ -65,7 +68,7 @@ fn chain(
     names: &mut HashMap<String, usize>,
 ) -> Vec<Place> {
     let mut places = vec![];
-    for _ in 0..times {
+    for _ in 0..times.min(MOST_TIMES) {
         for (i, layer) in layers.iter().enumerate() {
             let scope = unique(names, parent, layer.key());
             let setting = if setting.is_empty() { String::new() } else { format!("{setting}.{i}") };
@@ -94,50 +97,72 @@ fn unique(names: &mut HashMap<String, usize>, parent: &str, name: &str) -> Strin
 
 /// How much of the input an element of a layer's output sees along each axis of space or time.
 ///
-/// Layer by layer `r ← r + (k - 1)·d·s`, with `s` the product of the strides before; branches see what the widest of them sees.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Layer by layer `r ← r + (k - 1)·d·s`, with `s` the product of the strides before; branches see what the widest of them sees. Where there
+/// are more outputs than inputs, `s` is a fraction, and an element sees at most the whole number of inputs in `r`.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Field {
-    /// The inputs seen.
-    sizes: Vec<usize>,
-    /// The inputs from one element to the next.
-    steps: Vec<usize>,
+    /// From the first input seen to the last; infinite if all are.
+    extents: Vec<f64>,
+    /// From what one element sees to what the next one does.
+    steps: Vec<f64>,
 }
 
 impl Field {
     /// Of the input itself, with so many axes of space or time.
     pub fn of_input(axes: usize) -> Option<Field> {
-        (axes > 0).then(|| Field { sizes: vec![1; axes], steps: vec![1; axes] })
+        (axes > 0).then(|| Field { extents: vec![0.0; axes], steps: vec![1.0; axes] })
     }
 
-    /// After a layer; none where it is not a window, or not known.
-    pub fn after(&self, place: &Place) -> Option<Field> {
+    /// After a layer, if that is known. `sizes` are those of its input along the axes, `ends` what the chains that it holds see, and `axes`
+    /// how many its output has.
+    pub fn after(&self, place: &Place, sizes: &[usize], ends: &[Option<Field>], axes: usize) -> Option<Field> {
         let layer = &place.layer;
-        if let Some(windows) = layer.windows(self.sizes.len()) {
-            return self.through(&windows);
+        if let Some(sights) = layer.sees(sizes) {
+            return self.through(&sights);
         }
-        if !place.held.is_empty() {
-            let ends: Vec<Field> = place
-                .held
-                .iter()
-                .map(|chain| chain.iter().try_fold(self.clone(), |field, inner| field.after(inner)))
-                .collect::<Option<_>>()?;
+        if WHOLE.contains(&layer.key()) {
+            return self.through(&vec![Sight::ALL; sizes.len()]);
+        }
+        if !ends.is_empty() {
             let keeps = layer.key() == "concat";
-            let all = ends.iter().chain(keeps.then_some(self));
-            return all.cloned().reduce(|a, b| Field { sizes: larger(&a.sizes, &b.sizes), steps: a.steps });
+            let ends: Vec<Field> = ends.iter().cloned().collect::<Option<_>>()?;
+            return ends.into_iter().chain(keeps.then(|| self.clone())).reduce(Field::widest);
+        }
+        if layer.key() == "reshape" && self.extents.iter().all(|&extent| extent == 0.0) {
+            return Field::of_input(axes);
         }
         POINTWISE.contains(&layer.key()).then(|| self.clone())
     }
 
-    fn through(&self, windows: &[Window]) -> Option<Field> {
-        if windows.len() != self.sizes.len() {
+    /// How many axes there are.
+    pub fn axes(&self) -> usize {
+        self.steps.len()
+    }
+
+    /// Whether an element sees the whole input.
+    pub fn is_all(&self) -> bool {
+        self.extents.iter().all(|extent| extent.is_infinite())
+    }
+
+    fn through(&self, sights: &[Sight]) -> Option<Field> {
+        if sights.len() != self.steps.len() {
             return None;
         }
-        let mut field = self.clone();
-        for (i, window) in windows.iter().enumerate() {
-            field.sizes[i] += (window.reach() - 1) * self.steps[i];
-            field.steps[i] *= window.stride;
-        }
-        Some(field)
+        let axes = || self.steps.iter().zip(sights);
+        Some(Field {
+            extents: self
+                .extents
+                .iter()
+                .zip(axes())
+                .map(|(extent, (step, sight))| extent + sight.extent * step)
+                .collect(),
+            steps: axes().map(|(step, sight)| step * sight.step).collect(),
+        })
+    }
+
+    fn widest(self, other: Field) -> Field {
+        let extents = self.extents.iter().zip(&other.extents).map(|(a, b)| a.max(*b)).collect();
+        Field { extents, steps: self.steps }
     }
 }
 
@@ -151,20 +176,35 @@ const POINTWISE: &[&str] = &[
     "group_norm",
     "instance_norm",
     "layer_norm",
+    "learned_positions",
     "maxout",
     "rms_norm",
+    "sinusoidal_positions",
     "zero_pad",
 ];
 
-fn larger(a: &[usize], b: &[usize]) -> Vec<usize> {
-    a.iter().zip(b).map(|(a, b)| *a.max(b)).collect()
-}
+/// Layers whose outputs may see every place of space or time.
+const WHOLE: &[&str] = &[
+    "attention",
+    "attention_pooling",
+    "capsule_pooling",
+    "gru",
+    "lstm",
+    "self_attention_pooling",
+    "simple_rnn",
+    "time_pooling",
+    "transformer_encoder",
+];
 
 impl std::fmt::Display for Field {
-    /// `7`, or `7×5` where the axes differ.
+    /// `7`, `7×5` where the axes differ, `all`.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let sizes: Vec<String> = self.sizes.iter().map(ToString::to_string).collect();
-        let same = self.sizes.windows(2).all(|pair| pair[0] == pair[1]);
+        let sizes: Vec<String> = self
+            .extents
+            .iter()
+            .map(|extent| if extent.is_finite() { format!("{}", (1.0 + extent + 1e-9).floor()) } else { "all".into() })
+            .collect();
+        let same = sizes.windows(2).all(|pair| pair[0] == pair[1]);
         f.write_str(&if same { sizes[0].clone() } else { sizes.join("×") })
     }
 }

@@ -5,7 +5,7 @@ use crate::recipe::{DataSection, Part, Recipe};
 use gradus_data::text::vocabulary::Vocabulary;
 use gradus_data::{Dataset, FittedPipeline, Locator, Schema, Source, check, hold_out};
 use std::borrow::Cow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// All that a recipe learns from, ready for training.
@@ -153,9 +153,33 @@ impl Materials {
 /// The recipe with every path that was found made absolute, so that it means the same files from any folder.
 pub fn with_absolute_paths(recipe: &Recipe, locator: &Locator) -> Recipe {
     let mut recipe = recipe.clone();
-    let place = |path: &mut String| {
-        if let Some(found) = locator.find_entry(path).ok().filter(|_| path != "-") {
+    each_path(&mut recipe, &mut |path| {
+        if let Ok(found) = locator.find_entry(path) {
             *path = std::path::absolute(&found).unwrap_or(found).display().to_string();
+        }
+    });
+    recipe
+}
+
+/// The files and folders that a recipe reads, each once, with where they were found.
+///
+/// # Errors
+/// The first that is not there.
+pub fn find(recipe: &Recipe, locator: &Locator) -> Result<Vec<(String, PathBuf)>> {
+    let mut paths: Vec<String> = vec![];
+    each_path(&mut recipe.clone(), &mut |path| {
+        if !paths.contains(path) {
+            paths.push(path.clone());
+        }
+    });
+    paths.into_iter().map(|path| Ok((path.clone(), locator.find_entry(&path)?))).collect()
+}
+
+/// Everything in a recipe that names a file or folder to read; standard input is none.
+fn each_path(recipe: &mut Recipe, place: &mut impl FnMut(&mut String)) {
+    let mut place = |path: &mut String| {
+        if path != "-" {
+            place(path);
         }
     };
     if let Some(init) = &mut recipe.model.init {
@@ -163,7 +187,7 @@ pub fn with_absolute_paths(recipe: &Recipe, locator: &Locator) -> Recipe {
     }
     if let Ok(known) = toml::Value::try_from(&recipe.model) {
         let mut found = known.clone();
-        each_vectors(&mut found, &place);
+        each_vectors(&mut found, &mut place);
         if found != known
             && let Ok(model) = found.try_into()
         {
@@ -178,8 +202,8 @@ pub fn with_absolute_paths(recipe: &Recipe, locator: &Locator) -> Recipe {
     }
     for source in sources {
         match source.origin_mut() {
-            Source::Idx(idx) => [Some(&mut idx.images), idx.labels.as_mut()].into_iter().flatten().for_each(place),
-            Source::Npy(npy) => [Some(&mut npy.data), npy.label.as_mut()].into_iter().flatten().for_each(place),
+            Source::Idx(idx) => [Some(&mut idx.images), idx.labels.as_mut()].into_iter().flatten().for_each(&mut place),
+            Source::Npy(npy) => [Some(&mut npy.data), npy.label.as_mut()].into_iter().flatten().for_each(&mut place),
             Source::Npz(npz) => place(&mut npz.path),
             Source::Csv(csv) => place(&mut csv.path),
             Source::Cifar(cifar) => place(&mut cifar.path),
@@ -188,11 +212,10 @@ pub fn with_absolute_paths(recipe: &Recipe, locator: &Locator) -> Recipe {
             Source::Embedded(_) | Source::Take(_) | Source::Augmented(_) => {}
         }
     }
-    recipe
 }
 
 /// Every `vectors` that names a file, in layers at any depth.
-fn each_vectors(value: &mut toml::Value, place: &impl Fn(&mut String)) {
+fn each_vectors(value: &mut toml::Value, place: &mut impl FnMut(&mut String)) {
     match value {
         toml::Value::Table(table) => table.iter_mut().for_each(|(key, value)| match value {
             toml::Value::String(path) if key == "vectors" => place(path),

@@ -8,7 +8,8 @@ use crate::report::data::LayerRow;
 use gradus_data::Schema;
 use gradus_data::text::WordVectors;
 use gradus_graph::{Entry, Graph, GraphError, Model, Node, NodeId, Op, ShapeError, Values, Wanted};
-use gradus_nn::{AnyLayer, Layer as _, LayerExt};
+use gradus_nn::layers::PerAxis;
+use gradus_nn::{AnyActivation, AnyLayer, Layer as _, LayerExt};
 use gradus_tensor::Shape;
 use gradus_train::inspect::Watched;
 
@@ -201,6 +202,13 @@ fn axes_of_space(shape: &Shape) -> usize {
     shape.rank().saturating_sub(2)
 }
 
+/// The sizes of these axes: of all but the last of a sequence, of those behind the channels of an image.
+fn sizes_of_space(shape: &Shape) -> Vec<usize> {
+    let axes = axes_of_space(shape);
+    let first = if axes == 1 { 1 } else { 2 };
+    shape.at(1).into_iter().skip(first).take(axes).collect()
+}
+
 struct Table<'a> {
     model: &'a Model,
     needed: Vec<bool>,
@@ -208,9 +216,9 @@ struct Table<'a> {
 }
 
 impl Table<'_> {
-    /// Rows of layers one after the other; their output's shape.
-    fn chain(&mut self, places: &[Place], input: Shape, field: Option<Field>) -> Shape {
-        places.iter().fold((input, field), |(shape, field), place| self.row(place, shape, field)).0
+    /// Rows of layers one after the other; their output's shape and what it sees.
+    fn chain(&mut self, places: &[Place], input: Shape, field: Option<Field>) -> (Shape, Option<Field>) {
+        places.iter().fold((input, field), |(shape, field), place| self.row(place, shape, field))
     }
 
     /// The row of a layer and those of what it holds.
@@ -218,8 +226,10 @@ impl Table<'_> {
         let at = self.rows.len();
         self.rows.push(LayerRow::default());
         let mut output = input.clone();
+        let mut ends = vec![];
         for (i, chain) in place.held.iter().enumerate() {
-            let end = self.chain(chain, input.clone(), field.clone());
+            let (end, sees) = self.chain(chain, input.clone(), field.clone());
+            ends.push(sees);
             output = if i == 0 { end } else { output };
         }
         let (model, needed) = (self.model, &self.needed);
@@ -231,20 +241,22 @@ impl Table<'_> {
             Op::Variable(v) => Some(&model.variables()[v]).filter(|v| v.role.trainable()),
             _ => None,
         });
+        let (axes, sizes) = (axes_of_space(&output), sizes_of_space(&input));
         let field = match place.layer {
             AnyLayer::Embedding(_) => Field::of_input(input.rank().saturating_sub(1)),
-            _ => field.and_then(|field| field.after(place)).filter(|_| output.rank() == input.rank()),
+            _ => field.and_then(|field| field.after(place, &sizes, &ends, axes)),
         };
+        let field = field.filter(|field| field.is_all() || field.axes() == axes);
         self.rows[at] = LayerRow {
             name: place.scope.clone(),
-            kind: in_short(&place.layer),
+            kind: in_short(&place.layer, axes_of_space(&input)),
             output: output.to_string(),
             field: field.as_ref().map(ToString::to_string).unwrap_or_default(),
             parameters: parameters.map(|v| v.len() as u64).sum(),
             flops: nodes().filter(|(id, _)| needed[*id]).map(|(id, _)| operations(model, id)).sum(),
             depth: place.depth,
         };
-        (output, field)
+        (output, field.filter(|field| field.axes() == axes))
     }
 }
 
@@ -297,21 +309,62 @@ fn operations(model: &Model, id: usize) -> u64 {
     }
 }
 
-/// A layer in a few words: `dense 128 relu`.
-fn in_short(layer: &AnyLayer) -> String {
-    match layer {
-        AnyLayer::Dense(dense) => {
-            let activation = match dense.activation.key() {
-                "identity" => String::new(),
-                key => format!(" {key}"),
-            };
-            let bias = if dense.bias { "" } else { " without bias" };
-            format!("dense {}{activation}{bias}", dense.units)
+/// A layer over so many axes of space in a few words: `dense 128 relu`, `conv 16 3×3 /2`.
+fn in_short(layer: &AnyLayer, axes: usize) -> String {
+    let after = |activation: &AnyActivation, bias: bool| {
+        let activation = Some(activation.key()).filter(|key| *key != "identity").map(|key| format!(" {key}"));
+        activation.unwrap_or_default() + if bias { "" } else { " without bias" }
+    };
+    let per_axis = |numbers: &PerAxis| numbers.over("", axes.max(1)).unwrap_or_default();
+    let sizes = |numbers: &PerAxis| per_axis(numbers).iter().map(ToString::to_string).collect::<Vec<_>>().join("×");
+    // A number that is not the usual one for all axes: ` /2`, ` /2×1`.
+    let unusual = |before: &str, numbers: &PerAxis, usual: usize| {
+        let all = per_axis(numbers);
+        match all.first() {
+            Some(first) if all.iter().all(|n| n == first) && *first != usual => format!(" {before}{first}"),
+            Some(first) if all.iter().any(|n| n != first) => format!(" {before}{}", sizes(numbers)),
+            _ => String::new(),
         }
+    };
+    let groups = |n: usize| if n == 1 { String::new() } else { format!(" in {n} groups") };
+    let pool = |size: &PerAxis, stride: &Option<PerAxis>, dilation: &PerAxis| {
+        let stride = stride.as_ref().filter(|stride| per_axis(stride) != per_axis(size));
+        let stride = stride.map_or(String::new(), |stride| format!(" /{}", unusual("", stride, 0).trim_start()));
+        format!("{} {}{stride}{}", layer.key(), sizes(size), unusual("dilated ", dilation, 1))
+    };
+    match layer {
+        AnyLayer::Dense(dense) => format!("dense {}{}", dense.units, after(&dense.activation, dense.bias)),
+        AnyLayer::Conv(conv) => {
+            let (stride, gaps) = (unusual("/", &conv.stride, 1), unusual("dilated ", &conv.dilation, 1));
+            let rest = groups(conv.groups) + &after(&conv.activation, conv.bias);
+            format!("conv {} {}{stride}{gaps}{rest}", conv.filters, sizes(&conv.size))
+        }
+        AnyLayer::ConvTranspose(conv) => {
+            let (stride, gaps) = (unusual("×", &conv.stride, 1), unusual("dilated ", &conv.dilation, 1));
+            let rest = groups(conv.groups) + &after(&conv.activation, conv.bias);
+            format!("conv_transpose {} {}{stride}{gaps}{rest}", conv.filters, sizes(&conv.size))
+        }
+        AnyLayer::SeparableConv(conv) => {
+            let (stride, gaps) = (unusual("/", &conv.stride, 1), unusual("dilated ", &conv.dilation, 1));
+            let filters = conv.filters.map_or("depthwise_conv".into(), |filters| format!("separable_conv {filters}"));
+            format!("{filters} {}{stride}{gaps}{}", sizes(&conv.size), after(&conv.activation, conv.bias))
+        }
+        AnyLayer::DeformConv(conv) => {
+            let (stride, gaps) = (unusual("/", &conv.stride, 1), unusual("dilated ", &conv.dilation, 1));
+            let rest = after(&conv.activation, conv.bias);
+            format!("deform_conv {} {}{stride}{gaps}{rest}", conv.filters, sizes(&conv.size))
+        }
+        AnyLayer::MaxPool(max) => pool(&max.size, &max.stride, &max.dilation),
+        AnyLayer::AvgPool(avg) => pool(&avg.size, &avg.stride, &avg.dilation),
+        AnyLayer::LpPool(lp) => pool(&lp.size, &lp.stride, &lp.dilation),
+        AnyLayer::AdaptivePool(bins) => {
+            format!("adaptive_pool {} {}", sizes(&bins.output), format!("{:?}", bins.over).to_lowercase())
+        }
+        AnyLayer::GlobalPool(global) => format!("global_pool {}", format!("{:?}", global.over).to_lowercase()),
         AnyLayer::Activation(activation) => activation.0.key().to_string(),
         AnyLayer::Dropout(dropout) => format!("dropout {}", dropout.rate),
         AnyLayer::MultiSampleDropout(dropout) => {
-            let head: Vec<String> = dropout.layers.iter().map(in_short).collect();
+            let head: Vec<String> = dropout.layers.iter().map(|layer| in_short(layer, axes)).collect();
             format!("{} masks of dropout {}, {}", dropout.samples, dropout.rate, head.join(", "))
         }
         AnyLayer::Residual(residual) => match residual.activation.key() {

@@ -27,6 +27,7 @@ pub mod error;
 pub mod known;
 pub mod loader;
 pub mod locator;
+mod named;
 pub mod readers;
 pub mod report;
 pub mod schema;

@@ -1,7 +1,7 @@
 //! Reports on files: what `gradus data check FILE` prints of any data or model file that we can read.
 
 use crate::error::DataError;
-use crate::readers::{Stream, csv, idx, npy};
+use crate::readers::{Stream, cifar, csv, idx, npy};
 use gradus_tensor::npz::Npz;
 use gradus_tensor::{Format, Tensor, safetensors};
 use serde::{Deserialize, Serialize};
@@ -17,7 +17,7 @@ pub(crate) const MOST_CLASSES: usize = 100;
 pub struct FileReport {
     /// The file.
     pub file: String,
-    /// Its format: `idx`, `npy`, `npz`, `csv`, `safetensors`; with ` (gzip)` if it is compressed.
+    /// Its format: `idx`, `npy`, `npz`, `csv`, `cifar`, `safetensors`; with ` (gzip)` or ` (xz)` if it is compressed.
     pub format: String,
     /// Its size in bytes; none for standard input.
     pub bytes: Option<u64>,
@@ -58,8 +58,14 @@ pub struct ArrayReport {
 pub fn check_file(path: &Path) -> Result<FileReport, DataError> {
     let file = path.display().to_string();
     let stdin = path == Path::new("-");
+    if path.is_dir() || path.extension().is_some_and(|end| end == "bin") && path.is_file() {
+        let about = std::fs::metadata(path).ok().filter(|about| about.is_file());
+        let bytes = about.map(|about| about.len());
+        let format = "cifar".to_string();
+        return Ok(FileReport { file, format, bytes, arrays: cifar::report(path)?, metadata: BTreeMap::new() });
+    }
     let outer = if stdin { Format::Text } else { Format::of_file(path).map_err(|e| DataError::read(&file, e))? };
-    let inner = if outer == Format::Gzip {
+    let inner = if matches!(outer, Format::Gzip | Format::Compressed(_)) {
         let mut head = Vec::new();
         Stream::open(path)?.read_head(Format::HEAD, &mut head).map_err(|e| damaged_gzip(&file, &e))?;
         Format::of(&head)
@@ -87,16 +93,21 @@ pub fn check_file(path: &Path) -> Result<FileReport, DataError> {
             metadata = contents.metadata;
             ("safetensors", contents.tensors.iter().map(|(name, x)| ArrayReport::of(name, x)).collect())
         }
+        Format::Tar => ("cifar", cifar::report(path)?),
         Format::Text | Format::Json | Format::Utf16 | Format::Binary => ("csv", csv::report(path)?),
         found => {
             return Err(DataError::Table {
                 file,
                 problem: format!("it looks like {found}"),
-                help: "IDX, NPY, NPZ, CSV and safetensors files can be checked".to_string(),
+                help: "IDX, NPY, NPZ, CSV, CIFAR and safetensors files can be checked".to_string(),
             });
         }
     };
-    let format = if outer == Format::Gzip { format!("{format} (gzip)") } else { format.to_string() };
+    let format = match outer {
+        Format::Gzip => format!("{format} (gzip)"),
+        Format::Compressed(kind) => format!("{format} ({kind})"),
+        _ => format.to_string(),
+    };
     let bytes = if stdin { None } else { std::fs::metadata(path).ok().map(|about| about.len()) };
     Ok(FileReport { file, format, bytes, arrays, metadata })
 }

@@ -82,6 +82,11 @@ pub mod prelude {
     };
 }
 
+/// The example of the page on convolution, run as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/convolution.md")]
+struct Convolution;
+
 /// The examples of the README, run as tests.
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]

@@ -95,9 +95,25 @@ pub enum GraphError {
         /// The step's samples.
         batch: usize,
     },
+    /// More memory than there is.
+    #[error(
+        "there is not memory enough for {what}\n  expected: {size} in one piece\n  received: a refusal from the system\n  help:     use fewer or smaller layers, a smaller batch, or an optimiser that keeps less"
+    )]
+    Memory {
+        /// What for.
+        what: String,
+        /// How much.
+        size: String,
+    },
     /// The compiled form was refused by the kernels: a defect of this library, not of the graph.
     #[error(
         "internal error: the compiled step is inconsistent: {0}\n  help:     this is a bug; please report it with the graph's dump"
     )]
     Internal(String),
+}
+
+impl GraphError {
+    pub(crate) fn memory(what: impl Into<String>, bytes: usize) -> GraphError {
+        GraphError::Memory { what: what.into(), size: format!("{:.1} GiB", bytes as f64 / f64::from(1 << 30)) }
+    }
 }

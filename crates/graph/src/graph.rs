@@ -7,6 +7,7 @@ use crate::hooks::Hooks;
 use crate::model::{Entry, InputSpec, Model, NodeId, Variable};
 use crate::op::Result;
 use crate::{GraphError, Init, Kind, Node, Op, Role};
+use gradus_kernels::Buffer;
 use gradus_tensor::Shape;
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -14,8 +15,13 @@ use std::panic::Location;
 use std::rc::Rc;
 use std::sync::Arc;
 
-/// The most values of one variable: 16 GiB in `f32`. What is larger is a slip of the pen and would end in a failed allocation.
+/// The most values of one variable, or of one node for one sample: 16 GiB in `f32`. What is larger is a slip of the pen and would end in a
+/// failed allocation.
 const LARGEST: usize = 1 << 32;
+
+fn is_too_large(sizes: &[usize]) -> bool {
+    sizes.iter().try_fold(1usize, |n, &size| n.checked_mul(size)).is_none_or(|n| n > LARGEST)
+}
 
 #[derive(Clone, Default)]
 pub(crate) struct Inner {
@@ -88,8 +94,7 @@ impl Graph {
     #[track_caller]
     pub fn variable(&self, name: &str, shape: impl AsRef<[usize]>, init: impl Init, role: Role) -> Node {
         let at = Location::caller();
-        let len = shape.as_ref().iter().try_fold(1usize, |n, &d| n.checked_mul(d));
-        if len.is_none_or(|n| n > LARGEST) {
+        if is_too_large(shape.as_ref()) {
             let received = format!("`{name}` {}", Shape::fixed(shape.as_ref()));
             let expected = "a variable of at most 2³² values";
             return self.refuse("variable", crate::ShapeError::new(expected, received, "make the layer smaller"));
@@ -215,7 +220,13 @@ impl Graph {
                 None
             } else {
                 let shapes: Vec<&Shape> = ids.iter().map(|&i| &g.nodes[i].shape).collect();
-                Some(op.shape(&shapes))
+                Some(op.shape(&shapes).and_then(|shape| match is_too_large(&shape.at(1)) {
+                    false => Ok(shape),
+                    true => {
+                        let help = "use fewer units or filters, less padding or a larger stride";
+                        Err(crate::ShapeError::new("at most 2³² values for each sample", shape.to_string(), help))
+                    }
+                }))
             }
         };
         match shape {
@@ -300,7 +311,8 @@ impl Graph {
         (id < self.0.borrow().nodes.len()).then(|| Node { graph: self.clone(), id })
     }
 
-    /// Freezes the graph with these named outputs, or returns the first error made while writing it.
+    /// Freezes the graph with these named outputs, or returns the first error made while writing it, or one that says that there is
+    /// not memory enough for its variables.
     pub fn model(&self, outputs: &[(&str, &Node)]) -> Result<Model> {
         let g = self.0.borrow();
         if let Some(error) = g.errors.first() {
@@ -310,6 +322,10 @@ impl Graph {
             if outputs[..i].iter().any(|(n, _)| n == name) {
                 return Err(GraphError::Duplicate { what: "output", name: (*name).into() });
             }
+        }
+        let values: usize = g.variables.iter().map(|v| crate::model::padded(v.len())).sum();
+        if !Buffer::<f32>::fits(values) {
+            return Err(GraphError::memory("the parameters and what the optimiser keeps of them", values * 4));
         }
         Ok(Model::new(&g, outputs.iter().map(|(n, o)| ((*n).to_string(), o.id)).collect()))
     }

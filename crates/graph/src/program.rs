@@ -380,11 +380,15 @@ impl<T: Real> Engine<T> {
         }
         let groups = group(&dag, self.request.optimize);
         let plan: Plan<T> = plan(&dag, &groups, &wanted, &self.model, &self.layout, batch);
-        let mut consts = Buffer::zeroed(plan.sizes.consts);
+        let room = |len: usize| {
+            let what = || format!("a step of batch size {batch}");
+            Buffer::try_zeroed(len).ok_or_else(|| GraphError::memory(what(), len.saturating_mul(size_of::<T>())))
+        };
+        let mut consts = room(plan.sizes.consts)?;
         for (x, c) in consts.iter_mut().zip(&plan.consts) {
             *x = T::from_f64(*c);
         }
-        let arena = Buffer::zeroed(plan.sizes.arena);
+        let arena = room(plan.sizes.arena)?;
         let code = Code::new(plan.instrs, plan.sizes, plan.scalars, self.request.isa, self.request.threads)
             .map_err(|e| GraphError::Internal(e.to_string()))?;
         Ok(Program { code, labels: plan.labels, arena, consts, outputs: plan.outputs })

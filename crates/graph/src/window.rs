@@ -45,14 +45,15 @@ impl Window {
     pub fn same(self, input: usize, lower: bool) -> Window {
         let stride = self.stride.max(1);
         let outputs = input.div_ceil(stride);
-        let total = (outputs.saturating_sub(1) * stride + self.reach()).saturating_sub(input);
+        let covered = outputs.saturating_sub(1).saturating_mul(stride).saturating_add(self.reach());
+        let total = covered.saturating_sub(input);
         let half = total / 2;
         if lower { self.pad(total - half, half) } else { self.pad(half, total - half) }
     }
 
     /// How far it reaches: `(size - 1)·dilation + 1`.
     pub fn reach(&self) -> usize {
-        (self.size.max(1) - 1) * self.dilation + 1
+        (self.size.max(1) - 1).saturating_mul(self.dilation).saturating_add(1)
     }
 
     /// The number of outputs, `⌊(input + padding - reach) / stride⌋ + 1`.
@@ -66,7 +67,7 @@ impl Window {
                 return Err(ShapeError::new(format!("a window with a {name} of at least 1"), "0", help));
             }
         }
-        let padded = self.before + input + self.after;
+        let padded = self.before.saturating_add(input).saturating_add(self.after);
         if padded < self.reach() {
             let received = format!("{input} with padding {} + {}", self.before, self.after);
             let help = "use a smaller window, less dilation or more padding, or pool less before";
@@ -110,7 +111,11 @@ impl PoolAxis {
             PoolAxis::Window(window) => {
                 let outputs = window.outputs(input)?;
                 let slide = window.slide(input, outputs);
-                if (0..outputs).all(|o| slide.seen(o).count > 0) {
+                // A padding as wide as that leaves the first or the last window nothing else to see; without gaps, these two tell of all.
+                let narrow =
+                    window.before < window.reach() && window.after < window.reach().saturating_add(window.stride);
+                let step = if window.dilation == 1 { (outputs - 1).max(1) } else { 1 };
+                if narrow && (0..outputs).step_by(step).all(|o| slide.seen(o).count > 0) {
                     return Ok(outputs);
                 }
                 let received = format!("{input} with padding {} + {}", window.before, window.after);
@@ -194,6 +199,7 @@ mod tests {
     fn impossible_windows_are_refused() {
         assert!(Window::new(3).stride(0).outputs(5).unwrap_err().expected.contains("stride"));
         assert!(Window::new(0).outputs(5).is_err());
+        assert!(Window::new(usize::MAX).dilation(3).outputs(5).is_err());
         let error = Window::new(4).pad(1, 0).outputs(2).unwrap_err();
         assert!(error.expected.contains('4') && error.received.contains("2 with padding 1 + 0"), "{error:?}");
     }

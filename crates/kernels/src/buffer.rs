@@ -28,27 +28,54 @@ impl<T: Real> Buffer<T> {
     /// The alignment in bytes: a cache line, and the widest vector.
     pub const ALIGNMENT: usize = 64;
 
-    /// A buffer of zeros.
+    /// A buffer of zeros. Ends the program if there is not memory enough.
     ///
     /// # Panics
     /// If the size in bytes does not fit the address space.
     pub fn zeroed(len: usize) -> Buffer<T> {
+        Self::try_zeroed(len)
+            .unwrap_or_else(|| handle_alloc_error(Self::layout(len).expect("a buffer fits the address space")))
+    }
+
+    /// A buffer of zeros, if there is memory enough.
+    pub fn try_zeroed(len: usize) -> Option<Buffer<T>> {
         if len == 0 {
-            return Buffer { start: NonNull::dangling(), len };
+            return Some(Buffer { start: NonNull::dangling(), len });
         }
-        let layout = Self::layout(len);
+        let layout = Self::layout(len)?;
         // SAFETY: the layout has a size above 0.
-        let start = unsafe { alloc(layout) }.cast::<T>();
-        let Some(start) = NonNull::new(start) else { handle_alloc_error(layout) };
+        let start = NonNull::new(unsafe { alloc(layout) }.cast::<T>())?;
         // SAFETY: `len` elements were allocated, and zero bytes are the number 0 in every `Real`. The bytes are written rather
         // than taken as zeroed pages from the system, so that every page is there from now on.
         unsafe { start.as_ptr().cast::<u8>().write_bytes(0, layout.size()) };
-        Buffer { start, len }
+        Some(Buffer { start, len })
     }
 
-    fn layout(len: usize) -> Layout {
-        let bytes = len.checked_mul(size_of::<T>()).expect("a buffer fits the address space");
-        Layout::from_size_align(bytes, Self::ALIGNMENT).expect("a buffer fits the address space")
+    /// Whether the system would give as much memory, as far as it can tell before the memory is used.
+    ///
+    /// ```
+    /// use gradus_kernels::Buffer;
+    /// assert!(Buffer::<f32>::fits(1000));
+    /// assert!(!Buffer::<f32>::fits(usize::MAX / 8));
+    /// ```
+    pub fn fits(len: usize) -> bool {
+        if len == 0 {
+            return true;
+        }
+        let Some(layout) = Self::layout(len) else { return false };
+        // SAFETY: the layout has a size above 0.
+        let start = std::hint::black_box(unsafe { alloc(layout) });
+        if start.is_null() {
+            return false;
+        }
+        // SAFETY: allocated just now with the same layout.
+        unsafe { dealloc(start, layout) };
+        true
+    }
+
+    /// None if the size in bytes does not fit the address space.
+    fn layout(len: usize) -> Option<Layout> {
+        Layout::from_size_align(len.checked_mul(size_of::<T>())?, Self::ALIGNMENT).ok()
     }
 }
 

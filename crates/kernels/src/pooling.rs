@@ -1,6 +1,8 @@
 //! Windows over the middle axes of `[batch, ..inputs, channels]`: their largest elements, their sums, and the transposes of both.
 //!
-//! Channels lie in the lanes. Nothing is stored between the passes: where a window's largest element lies is found again.
+//! Channels lie in the lanes. Windows that move by one along the last axis lie in them side by side, as if each had channels of its own:
+//! what one sees lies right behind what the one before sees. Nothing is stored between the passes: where a window's largest element
+//! lies is found again.
 
 use crate::context::{Context, Part, Place};
 use crate::instr::{Pool, PoolAxis, Pooling, Seen, Slide};
@@ -19,8 +21,14 @@ pub struct PoolPlan<T> {
     channels: usize,
     blocks: usize,
     inputs: [usize; 3],
-    /// What each window sees, along each axis.
-    seen: [Vec<Seen>; 3],
+    /// What each window sees, along the first two axes.
+    seen: [Vec<Seen>; 2],
+    /// What windows see along the last axis, and how many there are that move by one from this one on.
+    runs: Vec<(Seen, usize)>,
+    /// Windows along the last axis.
+    columns: usize,
+    /// Bands of rows that an image is cut into.
+    bands: usize,
     /// Every input is seen by one window exactly.
     tiles: bool,
     scale: f64,
@@ -39,7 +47,7 @@ impl<T: Real> PoolPlan<T> {
         let one = PoolAxis::Slide(Slide { input: 1, output: 1, size: 1, stride: 1, dilation: 1, before: 0 });
         let axis = |k: usize| (k + p.axes.len()).checked_sub(3).map_or(one, |k| p.axes[k]);
         let axes = [axis(0), axis(1), axis(2)];
-        let seen = axes.map(|axis| (0..axis.output()).map(|o| axis.seen(o)).collect::<Vec<_>>());
+        let seen = axes.map(|axis| (0..axis.output()).map(|o| axis.seen(o)).collect::<Vec<Seen>>());
         let inputs = axes.map(|axis| axis.input());
         let tiles = seen.iter().zip(inputs).all(|(seen, n)| {
             let mut times = vec![0u32; n];
@@ -47,16 +55,26 @@ impl<T: Real> PoolPlan<T> {
             times.iter().all(|&n| n == 1)
         });
         let blocks = p.channels.div_ceil(BLOCK);
-        let units = p.batch * blocks;
+        let [s0, s1, s2] = seen;
+        let (rows, columns) = (s0.len() * s1.len(), s2.len());
+        let runs = if blocks == 1 { runs(&s2) } else { s2.into_iter().map(|s| (s, 1)).collect() };
         let total = p.batch * p.channels * inputs.iter().product::<usize>();
-        let parts = if units == 0 { 0 } else { (total / PART).clamp(1, 16).min(units) };
+        let wanted = (total / PART).clamp(1, 16);
+        // Windows that overlap add to the same elements: their rows stay together.
+        let apart = tiles || !matches!(p.pooling, Pooling::Return | Pooling::Spread);
+        let bands = if apart { wanted.div_ceil((p.batch * blocks).max(1)).min(rows).max(1) } else { 1 };
+        let units = p.batch * blocks * bands;
+        let parts = wanted.min(units);
         let units_per_part = units.div_ceil(parts.max(1));
         PoolPlan {
             batch: p.batch,
             channels: p.channels,
             blocks,
             inputs,
-            seen,
+            seen: [s0, s1],
+            runs,
+            columns,
+            bands,
             tiles,
             scale: p.scale,
             average: p.average,
@@ -106,40 +124,45 @@ impl<T: Real, const POOLING: u8> Kernel<T> for Windows<T, POOLING> {
             let [n0, n1, n2] = plan.inputs;
             let c = plan.channels;
             let inputs = n0 * n1 * n2 * c;
-            let outputs = plan.seen.iter().map(Vec::len).product::<usize>() * c;
+            let rows = plan.seen[0].len() * plan.seen[1].len();
+            let outputs = rows * plan.columns * c;
             let first = part * plan.units_per_part;
             let transposed = POOLING == RETURN || POOLING == SPREAD;
-            for unit in first..(first + plan.units_per_part).min(plan.batch * plan.blocks) {
-                let (b, from) = (unit / plan.blocks, unit % plan.blocks * BLOCK);
+            for unit in first..(first + plan.units_per_part).min(plan.batch * plan.blocks * plan.bands) {
+                let (image, band) = (unit / plan.bands, unit % plan.bands);
+                let (b, from) = (image / plan.blocks, image % plan.blocks * BLOCK);
                 let to = (from + BLOCK).min(c);
                 let whole = context.at(plan.y).add(b * if transposed { inputs } else { outputs });
                 if transposed && !plan.tiles {
                     (0..n0 * n1 * n2).for_each(|i| whole.add(i * c + from).write_bytes(0, to - from));
                 }
-                // Where the windows lie, and their own elements.
-                let x = context.at(plan.x).add(b * if POOLING == SPREAD { outputs } else { inputs }).cast_const();
-                let v = context.at(plan.v).add(b * if POOLING == PICK { inputs } else { outputs }).cast_const();
-                let mut o = 0;
-                for s0 in &plan.seen[0] {
-                    for s1 in &plan.seen[1] {
-                        for s2 in &plan.seen[2] {
-                            let window = Window {
-                                base: ((s0.first * n1 + s1.first) * n2 + s2.first) * c,
-                                counts: [s0.count, s1.count, s2.count],
-                                steps: [s0.step * n1 * n2 * c, s1.step * n2 * c, s2.step * c],
-                            };
-                            let mut j = from;
-                            while j < to {
-                                let n = (to - j).min(S::LANES);
-                                if n == S::LANES {
-                                    plan.cell::<S, POOLING, true>(&window, j, o, n, x, v, whole);
-                                } else {
-                                    plan.cell::<S, POOLING, false>(&window, j, o, n, x, v, whole);
-                                }
-                                j += S::LANES;
+                let values = Values {
+                    // Where the windows lie, and their own elements.
+                    x: context.at(plan.x).add(b * if POOLING == SPREAD { outputs } else { inputs }).cast_const(),
+                    v: context.at(plan.v).add(b * if POOLING == PICK { inputs } else { outputs }).cast_const(),
+                    y: whole,
+                };
+                for row in band * rows / plan.bands..(band + 1) * rows / plan.bands {
+                    let (s0, s1) = (&plan.seen[0][row / plan.seen[1].len()], &plan.seen[1][row % plan.seen[1].len()]);
+                    let mut o = row * plan.columns * c;
+                    for (s2, run) in &plan.runs {
+                        let window = Window {
+                            base: ((s0.first * n1 + s1.first) * n2 + s2.first) * c,
+                            counts: [s0.count, s1.count, s2.count],
+                            steps: [s0.step * n1 * n2 * c, s1.step * n2 * c, s2.step * c],
+                        };
+                        let end = to + (run - 1) * c;
+                        let mut j = from;
+                        while j < end {
+                            let n = (end - j).min(S::LANES);
+                            if n == S::LANES {
+                                plan.cell::<S, POOLING, true>(&window, Lanes { j, o, n }, values);
+                            } else {
+                                plan.cell::<S, POOLING, false>(&window, Lanes { j, o, n }, values);
                             }
-                            o += c;
+                            j += S::LANES;
                         }
+                        o += run * c;
                     }
                 }
             }
@@ -147,19 +170,51 @@ impl<T: Real, const POOLING: u8> Kernel<T> for Windows<T, POOLING> {
     }
 }
 
+/// Windows with how many there are from each on that see as much and each lie one further than the one before.
+fn runs(seen: &[Seen]) -> Vec<(Seen, usize)> {
+    let mut runs: Vec<(Seen, usize)> = vec![];
+    for &s in seen {
+        match runs.last_mut() {
+            Some((first, n)) if s.first == first.first + *n && s.count == first.count && s.step == first.step => {
+                *n += 1
+            }
+            _ => runs.push((s, 1)),
+        }
+    }
+    runs
+}
+
+/// Some channels of a window: `n` from `j` on, their results from `o + j` on.
+#[derive(Clone, Copy)]
+struct Lanes {
+    j: usize,
+    o: usize,
+    n: usize,
+}
+
+/// An image, the second operand beside it, and the result.
+struct Values<T> {
+    x: *const T,
+    v: *const T,
+    y: *mut T,
+}
+
+impl<T> Clone for Values<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Values<T> {}
+
 impl<T: Real> PoolPlan<T> {
-    /// One window of `n` channels from `j` on; `o` is where its result lies.
+    /// One window, or as many side by side as the lanes hold.
     #[inline(always)]
-    #[allow(clippy::too_many_arguments)] // the inside of a loop
     unsafe fn cell<S: Simd<T = T>, const POOLING: u8, const FULL: bool>(
         &self,
         window: &Window,
-        j: usize,
-        o: usize,
-        n: usize,
-        x: *const T,
-        v: *const T,
-        y: *mut T,
+        Lanes { j, o, n }: Lanes,
+        Values { x, v, y }: Values<T>,
     ) {
         // SAFETY: the caller's.
         unsafe {

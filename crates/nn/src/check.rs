@@ -35,13 +35,17 @@ pub(crate) fn below_one(setting: &str, value: f64) -> Check {
     within(setting, value, 0.0..1.0, "of at least 0 and below 1")
 }
 
-/// At least 1.
+/// At least 1, and not so large that a product of two such sizes would overflow.
 pub(crate) fn at_least_one(setting: &str, value: usize) -> Check {
-    if value > 0 {
-        return Ok(());
-    }
-    Err(ShapeError::new(format!("`{setting}` of at least 1"), "0", format!("correct the setting `{setting}`")))
+    let expected = match value {
+        0 => format!("`{setting}` of at least 1"),
+        1..=LARGEST => return Ok(()),
+        _ => format!("`{setting}` of at most 2³¹"),
+    };
+    Err(ShapeError::new(expected, value.to_string(), format!("correct the setting `{setting}`")))
 }
+
+const LARGEST: usize = 1 << 31;
 
 /// Times in order: at least one, each above the one before, the first above 0.
 pub(crate) fn rising(setting: &str, values: &[f64]) -> Check {

@@ -171,7 +171,7 @@ fn a_sum_of_two_shapes_names_both_ends_and_the_projection() {
         refused(&[image], &[16, 8, 8]).contains("`shortcut = [ { conv = { filters = 32, size = 1, stride = 1 } } ]`")
     );
     let flat = "{ residual = { layers = ['flatten'] } }";
-    assert!(refused(&[flat], &[2, 3]).contains("let the layers keep the shape, or give a `shortcut`"));
+    assert!(refused(&[flat], &[2, 3]).contains("let the layers keep the shape (`padding"));
 }
 
 #[test]

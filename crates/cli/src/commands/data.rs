@@ -1,13 +1,14 @@
-//! `gradus data`: known data sets, and what any file holds.
+//! `gradus data`: known data sets, where the files of a recipe are, and what any file holds.
 
-use crate::console;
+use super::RecipeArgs;
 use crate::failure::{Failure, Result};
 use crate::recipe::nearest;
+use crate::{console, materials};
 use clap::{Args, Subcommand};
 use gradus_data::{Locator, check_file, known, locator};
 use std::path::PathBuf;
 
-/// List, fetch and check data
+/// List, fetch, find and check data
 #[derive(Args, Debug)]
 pub struct Data {
     #[command(subcommand)]
@@ -33,7 +34,9 @@ enum DataCommand {
         #[arg(long, value_name = "DIR")]
         to: Option<PathBuf>,
     },
-    /// Read any data or model file and say what it holds
+    /// Say where the files of a recipe are; exits with 3 if one is not there
+    Find(RecipeArgs),
+    /// Read any data or model file, or a folder of CIFAR, and say what it holds
     Check {
         /// The files; - is standard input
         #[arg(required = true)]
@@ -50,9 +53,22 @@ impl Data {
         match &self.command {
             DataCommand::List { json } => list(*json),
             DataCommand::Get { name, from, to } => get(name, from.as_ref(), to.as_ref()),
+            DataCommand::Find(recipe) => find(recipe),
             DataCommand::Check { files, json } => check(files, *json),
         }
     }
+}
+
+fn find(args: &RecipeArgs) -> Result<()> {
+    let (recipe, _) = args.load()?;
+    let found = materials::find(&recipe, &materials::locator(&args.recipe))?;
+    if found.is_empty() {
+        return console::print(&format!("{} reads no files\n", recipe.name));
+    }
+    for (path, place) in found {
+        console::print(&format!("{path}: {}\n", place.display()))?;
+    }
+    Ok(())
 }
 
 fn list(json: bool) -> Result<()> {

@@ -147,6 +147,7 @@ fn wrong_type(message: &str) -> Option<(String, String)> {
     let rest = message.strip_prefix("invalid type: ").or_else(|| message.strip_prefix("invalid value: "))?;
     let (received, expected) = rest.split_once(", expected ")?;
     let expected = match expected {
+        _ if received.ends_with("i128") => "a whole number below 2⁶³".to_string(),
         "usize" | "u64" | "u32" => "a whole number of at least 0".to_string(),
         "i64" => "a whole number".to_string(),
         "f64" | "a 64-bit float" => "a number".to_string(),
@@ -161,7 +162,8 @@ fn wrong_type(message: &str) -> Option<(String, String)> {
     let received = match received.split_once(' ').unwrap_or((received, "")) {
         ("string", text) => format!("the text {text}"),
         ("integer" | "floating", number) => {
-            format!("the number {}", number.trim_start_matches("point ").trim_matches('`'))
+            let number = number.trim_start_matches("point ").trim_start_matches('`');
+            format!("the number {}", number.split('`').next().unwrap_or(number))
         }
         ("boolean", value) => value.trim_matches('`').to_string(),
         ("map", _) => "a table".to_string(),

@@ -74,7 +74,7 @@ pub struct DataSection {
     #[serde(default)]
     pub transforms: Pipeline,
     /// What is done to each training picture, anew in each epoch, after the transforms.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "gradus_data::augment::list")]
     pub augment: Vec<Augment>,
 }
 

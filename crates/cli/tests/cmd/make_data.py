@@ -35,4 +35,5 @@ header += b" " * (118 - len(header) - 1) + b"\n"
 (folder / "cifar").mkdir(exist_ok=True)
 (folder / "cifar" / "data_batch_1.bin").write_bytes(bytes(3073) + bytes(1000))
 (folder / "cifar" / "test.bin").write_bytes(bytes(3073))
+(folder / "cifar" / "one.bin").write_bytes(bytes([3]) + bytes(range(256)) * 12)
 (folder / "unlabelled.txt").write_text("good\tA fine day.\nbad\tRain.\nNo label here.\n")

@@ -50,6 +50,14 @@ pub enum Augment {
     Zoom(Zoom),
 }
 
+/// Reads the augmentations of a recipe: each a table with one key, or its name alone where all settings have defaults.
+///
+/// # Errors
+/// Anything else.
+pub fn list<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<Augment>, D::Error> {
+    crate::named::list(deserializer)
+}
+
 /// What an augmentation does.
 pub trait Augmentation: fmt::Display {
     /// What is wrong with its settings, for pictures of this shape if it is known: the setting, its value and what it must be.

@@ -125,8 +125,8 @@ mod tests {
         // Even sides: the middle lies between two pixels, and the outermost places half a pixel outside.
         assert_eq!(zoomed(0.5, Fill::Constant(8.0), (1, 2), &[2.0, 4.0]), [5.0, 6.0]);
         assert_eq!(zoomed(0.5, Fill::Edge, (1, 3), &[1.0, 2.0, 5.0]), [1.0, 2.0, 5.0]);
-        // A row of 1 2 4 8 mirrored is … 8 4 2 1 2 4 8 4 2 1 …; a quarter of the size shows every fourth place.
-        assert_eq!(zoomed(1.0 / 3.0, Fill::Reflect, (1, 4), &[1.0, 2.0, 4.0, 8.0]), [4.0, 1.0, 8.0, 2.0]);
+        // A row of 1 2 4 8 mirrored is … 2 4 8 4 2 1 2 4 8 4 2 1 …; a third of the size shows every third place from -3 on.
+        assert_eq!(zoomed(1.0 / 3.0, Fill::Reflect, (1, 4), &[1.0, 2.0, 4.0, 8.0]), [8.0, 1.0, 8.0, 1.0]);
         // Each channel is read on its own.
         assert_eq!(zoomed(2.0, Fill::default(), (1, 2), &[2.0, 4.0, 20.0, 40.0]), [2.5, 3.5, 25.0, 35.0]);
     }

@@ -30,6 +30,7 @@ use serde::{Deserialize, Serialize};
 #[serde(deny_unknown_fields)]
 pub struct Augmented {
     /// What is done to each picture.
+    #[serde(deserialize_with = "crate::augment::list")]
     pub by: Vec<Augment>,
     /// What the changes are drawn from.
     #[serde(default)]

@@ -13,6 +13,7 @@ use super::archive;
 use crate::dataset::{Dataset, Target};
 use crate::error::DataError;
 use crate::locator::Locator;
+use crate::report::ArrayReport;
 use crate::schema::Schema;
 use gradus_tensor::Tensor;
 use serde::{Deserialize, Serialize};
@@ -122,7 +123,11 @@ impl CifarSource {
     }
 
     pub(super) fn read(&self, locator: &Locator, schema: Option<&Schema>) -> Result<Dataset, DataError> {
-        let (place, kind, files, names) = self.files(locator)?;
+        self.read_at(locator.find_entry(&self.path)?, schema)
+    }
+
+    fn read_at(&self, place: PathBuf, schema: Option<&Schema>) -> Result<Dataset, DataError> {
+        let (place, kind, files, names) = self.files(place)?;
         let record = kind.record();
         let rows: usize = files.iter().map(|(_, bytes)| bytes.len() / record).sum();
         let mut inputs = Vec::with_capacity(rows * PIXELS);
@@ -170,11 +175,7 @@ impl CifarSource {
 
     /// The files of the split in their order with their places, and the names of the classes if a file tells them.
     #[expect(clippy::type_complexity, reason = "it is taken apart where it is called")]
-    fn files(
-        &self,
-        locator: &Locator,
-    ) -> Result<(PathBuf, Kind, Vec<(String, Vec<u8>)>, Option<Vec<String>>), DataError> {
-        let place = locator.find_entry(&self.path)?;
+    fn files(&self, place: PathBuf) -> Result<(PathBuf, Kind, Vec<(String, Vec<u8>)>, Option<Vec<String>>), DataError> {
         if place.is_file() && place.extension().is_some_and(|end| end == "bin") {
             let shown = place.display().to_string();
             let bytes = fs::read(&place).map_err(|e| DataError::read(&shown, e))?;
@@ -224,6 +225,45 @@ impl CifarSource {
         let classes = found.remove(names_file).map(|(_, bytes)| lines(&bytes)).filter(|names| !names.is_empty());
         Ok((place, kind, files, classes))
     }
+}
+
+/// What a folder, archive or file of CIFAR holds: pictures and labels of each split that is there.
+///
+/// # Errors
+/// Where there is neither split, or a file is damaged.
+pub(crate) fn report(place: &Path) -> Result<Vec<ArrayReport>, DataError> {
+    let read = |split| {
+        let path = place.display().to_string();
+        CifarSource { split, ..CifarSource::new(path) }.read_at(place.to_path_buf(), None)
+    };
+    if place.extension().is_some_and(|end| end == "bin") {
+        return Ok(arrays("", &read(CifarSplit::Train)?));
+    }
+    match (read(CifarSplit::Train), read(CifarSplit::Test)) {
+        (Ok(train), Ok(test)) => Ok([arrays("train ", &train), arrays("test ", &test)].concat()),
+        (Ok(train), Err(_)) => Ok(arrays("train ", &train)),
+        (Err(_), Ok(test)) => Ok(arrays("test ", &test)),
+        (Err(error), Err(_)) => Err(error),
+    }
+}
+
+fn arrays(split: &str, data: &Dataset) -> Vec<ArrayReport> {
+    let named = |name: &str| format!("{split}{name}");
+    let pictures = ArrayReport { kind: "u8".to_string(), ..ArrayReport::of(&named("data"), data.inputs()) };
+    let counts = data.class_counts().unwrap_or_default();
+    let classes: Vec<(String, usize)> = data.classes().unwrap_or_default().iter().cloned().zip(counts).collect();
+    let labels = ArrayReport {
+        name: named("label"),
+        shape: vec![data.len()],
+        kind: "u8".to_string(),
+        min: None,
+        max: None,
+        nan: 0,
+        infinite: 0,
+        missing: 0,
+        classes: Some(classes),
+    };
+    vec![pictures, labels]
 }
 
 /// The names in a file of one a line.

@@ -1,7 +1,7 @@
 //! Transforms: fitted on the training data, stored with the model, applied to anything, undone for predicted values.
 //!
 //! ```toml
-//! transforms = [ { min_max = {} }, { z_score = { on = "target" } }, { one_hot = {} } ]
+//! transforms = [ "min_max", { z_score = { on = "target" } }, "one_hot" ]
 //! ```
 //!
 //! | transform | formula | a constant feature | undone |
@@ -92,6 +92,7 @@ pub enum FittedTransform {
 #[serde(transparent)]
 pub struct Pipeline {
     /// The transforms.
+    #[serde(deserialize_with = "crate::named::list")]
     pub steps: Vec<Transform>,
 }
 

@@ -26,7 +26,7 @@ impl OpDef for Pad {
             return Err(ShapeError::new("an axis of fixed size", received, "pad along another axis"));
         };
         let mut dims = x[0].dims().to_vec();
-        dims[self.axis] = Dim::Fixed(self.before + size + self.after);
+        dims[self.axis] = Dim::Fixed(self.before.saturating_add(size).saturating_add(self.after));
         Ok(Shape::new(dims))
     }
 

@@ -55,6 +55,10 @@ impl Halo {
         let fits = |k: usize| self.image[k].min(self.padded[k] - self.before[k].min(self.padded[k]));
         let [d, h, w] = [fits(0), fits(1), fits(2)];
         let c = self.channels;
+        if w * c == 0 {
+            // Nothing but border: where a row would begin need not lie in the image.
+            return;
+        }
         for i in 0..d {
             for j in 0..h {
                 let from = (i * self.image[1] + j) * self.image[2] * c;

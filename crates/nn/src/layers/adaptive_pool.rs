@@ -1,8 +1,9 @@
 //! As many windows as outputs are asked for. He et al. 2014, arXiv:1406.4729, by PyTorch's rule for the bins.
 
-use super::pooled::{Over, at_least_one};
+use super::pooled::Over;
 use super::spatial::{channels_first, channels_last};
-use super::{Layer, PerAxis};
+use super::window::at_least_one;
+use super::{Layer, PerAxis, Sight};
 use crate::table::Config;
 use gradus_graph::{Node, PoolAxis, ShapeError};
 use serde::{Deserialize, Serialize};
@@ -56,6 +57,18 @@ impl Layer for AdaptivePool {
             }
             Err(error) => x.graph().refuse("adaptive_pool", error),
         }
+    }
+
+    /// The widest bin along each axis.
+    fn sees(&self, sizes: &[usize]) -> Option<Vec<Sight>> {
+        let bins = self.output.over("output", sizes.len()).ok()?;
+        let sight = |(&size, bins): (&usize, usize)| {
+            let bins = bins.max(1);
+            let widest = (0..bins).map(|i| ((i + 1) * size).div_ceil(bins) - i * size / bins).max().unwrap_or(1);
+            let extent = if widest >= size { f64::INFINITY } else { (widest.max(1) - 1) as f64 };
+            Sight { extent, step: size as f64 / bins as f64 }
+        };
+        Some(sizes.iter().zip(bins).map(sight).collect())
     }
 
     fn check(&self) -> Result<(), ShapeError> {

@@ -1,10 +1,10 @@
 //! The mean of each window over space. LeCun et al. 1998.
 
-use super::pooled::{at_least_one, over_windows};
-use super::{Layer, Padding, PerAxis};
-use super::window::bare;
+use super::pooled::over_windows;
+use super::window::{check_windows, sights, window_setters};
+use super::{Layer, Padding, PerAxis, Sight};
 use crate::table::Config;
-use gradus_graph::{Node, ShapeError, Window};
+use gradus_graph::{Node, ShapeError};
 use serde::{Deserialize, Serialize};
 
 /// Average pooling, `x: [B, C, H, W] -> [B, C, H', W']`, also sequences `[B, T, C]` and volumes `[B, C, D, H, W]`: the mean of each window,
@@ -41,26 +41,13 @@ impl AvgPool {
         AvgPool { size: size.into(), ..AvgPool::default() }
     }
 
-    /// Moves by so much from window to window.
-    pub fn stride(self, stride: impl Into<PerAxis>) -> AvgPool {
-        AvgPool { stride: Some(stride.into()), ..self }
-    }
-
-    /// With padding.
-    pub fn padding(self, padding: Padding) -> AvgPool {
-        AvgPool { padding, ..self }
-    }
-
-    /// With gaps.
-    pub fn dilation(self, dilation: impl Into<PerAxis>) -> AvgPool {
-        AvgPool { dilation: dilation.into(), ..self }
-    }
-
     /// Counts padding as zeros.
     pub fn count_padding(self) -> AvgPool {
         AvgPool { count_padding: true, ..self }
     }
 }
+
+window_setters!(AvgPool);
 
 impl Config for AvgPool {
     fn examples() -> Vec<AvgPool> {
@@ -80,18 +67,16 @@ impl Layer for AvgPool {
                 return x.mean_pool(axes);
             }
             // The sizes are there: the windows were made of them.
-            let count: usize = size.over("size", axes.len()).unwrap_or_default().iter().product();
-            x.sum_pool(axes, 1.0 / count.max(1) as f64)
+            let count: f64 = size.over("size", axes.len()).unwrap_or_default().iter().map(|&n| n as f64).product();
+            x.sum_pool(axes, 1.0 / count.max(1.0))
         })
     }
 
-    fn windows(&self, axes: usize) -> Option<Vec<Window>> {
-        bare(axes, &self.size, self.stride.as_ref().unwrap_or(&self.size), &self.dilation)
+    fn sees(&self, sizes: &[usize]) -> Option<Vec<Sight>> {
+        sights(sizes.len(), &self.size, self.stride.as_ref().unwrap_or(&self.size), &self.dilation, false)
     }
 
     fn check(&self) -> Result<(), ShapeError> {
-        at_least_one("size", &self.size)?;
-        at_least_one("dilation", &self.dilation)?;
-        self.stride.as_ref().map_or(Ok(()), |stride| at_least_one("stride", stride))
+        check_windows(&self.size, self.stride.as_ref(), &self.dilation)
     }
 }

@@ -1,8 +1,8 @@
 //! Convolution over sequences, images or volumes, `y = activation(w ∗ x + b)`. LeCun et al. 1989, 1998.
 
 use super::spatial::{channels_first, channels_last};
-use super::window::{bare, windows};
-use super::{Layer, Padding, PerAxis};
+use super::window::{check_windows, filter_setters, sights, window_setters, windows};
+use super::{Layer, Padding, PerAxis, Sight};
 use crate::init::{Fans, Zero};
 use crate::table::Config;
 use crate::{AnyActivation, AnyInit, check};
@@ -93,50 +93,9 @@ impl Conv {
         }
     }
 
-    /// Moves by so much.
-    pub fn stride(mut self, stride: impl Into<PerAxis>) -> Conv {
-        self.stride = stride.into();
-        self
-    }
-
-    /// With gaps.
-    pub fn dilation(mut self, dilation: impl Into<PerAxis>) -> Conv {
-        self.dilation = dilation.into();
-        self
-    }
-
     /// With groups of channels.
     pub fn groups(mut self, groups: usize) -> Conv {
         self.groups = groups;
-        self
-    }
-
-    /// With padding.
-    pub fn padding(mut self, padding: Padding) -> Conv {
-        self.padding = padding;
-        self
-    }
-
-    /// With an activation.
-    pub fn activation(mut self, activation: impl Into<AnyActivation>) -> Conv {
-        self.activation = activation.into();
-        self
-    }
-
-    /// With max(x, 0).
-    pub fn relu(self) -> Conv {
-        self.activation(crate::activations::Relu)
-    }
-
-    /// Without a bias.
-    pub fn no_bias(mut self) -> Conv {
-        self.bias = false;
-        self
-    }
-
-    /// With weights that start by this rule.
-    pub fn weight_init(mut self, init: impl Into<AnyInit>) -> Conv {
-        self.weight_init = init.into();
         self
     }
 
@@ -148,6 +107,9 @@ impl Conv {
         windows(inputs, &self.size, &self.stride, &self.dilation, &self.padding)
     }
 }
+
+window_setters!(Conv);
+filter_setters!(Conv);
 
 impl Config for Conv {
     fn examples() -> Vec<Conv> {
@@ -169,6 +131,28 @@ pub(super) fn check_groups(channels: usize, filters: usize, groups: usize) -> Re
     Err(ShapeError::new(expected, format!("{channels} channels, {filters} filters"), help))
 }
 
+/// Inputs and outputs of one window: its positions times channels, and times filters.
+pub(super) fn fans(positions: &[usize], channels: usize, filters: usize) -> Fans {
+    let times = |n: usize| positions.iter().fold(n, |n, &positions| n.saturating_mul(positions));
+    Fans { inputs: times(channels), outputs: times(filters) }
+}
+
+/// With a bias for each filter, along the last axis, if it starts in some way.
+#[track_caller]
+pub(super) fn biased(y: Node, init: Option<&AnyInit>, fans: Fans) -> Node {
+    match init {
+        Some(init) if !y.is_poisoned() => &y + y.param("bias", [y.units()], init.with(fans), Role::Bias),
+        _ => y,
+    }
+}
+
+/// What is wrong with the settings that convolutions share.
+pub(super) fn check_filters(filters: usize, activation: &AnyActivation, inits: [&AnyInit; 2]) -> Result<(), ShapeError> {
+    check::at_least_one("filters", filters)?;
+    activation.check()?;
+    inits.iter().try_for_each(|init| init.check())
+}
+
 impl Layer for Conv {
     fn build(&self, x: &Node) -> Node {
         let spatial = match channels_last(x, "conv", 1..=3) {
@@ -181,18 +165,13 @@ impl Layer for Conv {
             Err(error) => return x.graph().refuse("conv", error),
         };
         let positions: Vec<usize> = windows.iter().map(|window| window.size).collect();
-        let field: usize = positions.iter().product();
         let channels = spatial.channels / self.groups;
-        let fans = Fans { inputs: field * channels, outputs: field * self.filters / self.groups };
+        let fans = fans(&positions, channels, self.filters / self.groups);
         let init = self.weight_init.resolve(&self.activation);
         let shape = [&positions[..], &[channels, self.filters]].concat();
         let weight = x.param("weight", &shape[..], init.with(fans), Role::Weight);
         let y = x.graph().apply(ops::Conv { windows, groups: self.groups }, &[&spatial.x, &weight]);
-        let y = if self.bias {
-            y + x.param("bias", [self.filters], self.bias_init.with(fans), Role::Bias)
-        } else {
-            y
-        };
+        let y = biased(y, self.bias.then_some(&self.bias_init), fans);
         self.activation.activate(&channels_first(&y))
     }
 
@@ -202,15 +181,13 @@ impl Layer for Conv {
         }
     }
 
-    fn windows(&self, axes: usize) -> Option<Vec<Window>> {
-        bare(axes, &self.size, &self.stride, &self.dilation)
+    fn sees(&self, sizes: &[usize]) -> Option<Vec<Sight>> {
+        sights(sizes.len(), &self.size, &self.stride, &self.dilation, false)
     }
 
     fn check(&self) -> Result<(), ShapeError> {
-        check::at_least_one("filters", self.filters)?;
+        check_windows(&self.size, Some(&self.stride), &self.dilation)?;
         check::at_least_one("groups", self.groups)?;
-        self.activation.check()?;
-        self.weight_init.check()?;
-        self.bias_init.check()
+        check_filters(self.filters, &self.activation, [&self.weight_init, &self.bias_init])
     }
 }

@@ -1,13 +1,13 @@
 //! Transposed convolution: the map that is adjoint to a convolution, for upsampling. Zeiler et al. 2010; Dumoulin & Visin 2016,
 //! arXiv:1603.07285.
 
-use super::conv::{check_groups, one, one_group, yes, zero};
+use super::conv::{biased, check_filters, check_groups, fans, one, one_group, yes, zero};
 use super::spatial::{channels_first, channels_last};
-use super::{Layer, Padding, PaddingRule, PerAxis};
-use crate::init::Fans;
+use super::window::{check_windows, filter_setters, sights, window_setters, windows_back};
+use super::{Layer, Padding, PerAxis, Sight};
 use crate::table::Config;
 use crate::{AnyActivation, AnyInit, check};
-use gradus_graph::{Node, Role, ShapeError, Window, ops};
+use gradus_graph::{Node, Role, ShapeError, ops};
 use serde::{Deserialize, Serialize};
 
 /// Transposed convolution over one, two or three axes, `x: [B, C, H, W] -> [B, F, H', W']`, also `[B, T, C]` and `[B, C, D, H, W]`.
@@ -74,60 +74,15 @@ impl ConvTranspose {
             bias_init: zero(),
         }
     }
-
-    /// The windows of the convolution that leads back, and the sizes of the result.
-    fn windows(&self, inputs: &[usize]) -> Result<(Vec<Window>, Vec<usize>), ShapeError> {
-        let axes = inputs.len();
-        let size = self.size.over("size", axes)?;
-        let stride = self.stride.over("stride", axes)?;
-        let dilation = self.dilation.over("dilation", axes)?;
-        let more = self.output_padding.over("output_padding", axes)?;
-        let pads = match &self.padding {
-            Padding::Rule(_) => vec![[0, 0]; axes],
-            Padding::Number(number) => number.over("padding", axes)?.into_iter().map(|pad| [pad, pad]).collect(),
-            Padding::Pairs(pairs) => pairs.clone(),
-        };
-        let help = "correct the settings, or pad and crop around the layer";
-        if pads.len() != axes {
-            let expected = format!("`padding` as {axes} pairs [before, after]");
-            return Err(ShapeError::new(expected, format!("{pads:?}"), "give one pair for each spatial axis"));
-        }
-        let mut found = (vec![], vec![]);
-        for k in 0..axes {
-            let window = Window::new(size[k]).stride(stride[k]).dilation(dilation[k]);
-            let (window, output) = match self.padding {
-                Padding::Rule(PaddingRule::Same) => {
-                    let output = inputs[k] * stride[k] + more[k];
-                    (window.same(output, false), output)
-                }
-                Padding::Rule(PaddingRule::SameLower) => {
-                    let output = inputs[k] * stride[k] + more[k];
-                    (window.same(output, true), output)
-                }
-                _ => {
-                    let whole = (inputs[k].max(1) - 1) * stride[k] + window.reach() + more[k];
-                    let output = whole.saturating_sub(pads[k][0] + pads[k][1]);
-                    (window.pad(pads[k][0], pads[k][1]), output)
-                }
-            };
-            let back = window.outputs(output);
-            if output == 0 || back.as_ref().ok() != Some(&inputs[k]) {
-                back?;
-                let expected = "padding smaller than the result, and `output_padding` below the stride";
-                let received = format!("padding {:?}, output_padding {} at stride {}", pads[k], more[k], stride[k]);
-                return Err(ShapeError::new(expected, received, help));
-            }
-            found.0.push(window);
-            found.1.push(output);
-        }
-        Ok(found)
-    }
 }
+
+window_setters!(ConvTranspose);
+filter_setters!(ConvTranspose);
 
 impl Config for ConvTranspose {
     fn examples() -> Vec<ConvTranspose> {
         vec![
-            ConvTranspose { stride: 2.into(), padding: Padding::SAME, ..ConvTranspose::new(4, 3) },
+            ConvTranspose::new(4, 3).stride(2).padding(Padding::SAME),
             ConvTranspose { stride: 2.into(), padding: Padding::Number(1.into()), output_padding: 1.into(), ..ConvTranspose::new(2, 3) },
         ]
     }
@@ -140,24 +95,21 @@ impl Layer for ConvTranspose {
             Err(refused) => return refused,
         };
         let checked = check_groups(spatial.channels, self.filters, self.groups);
-        let (windows, inputs) = match checked.and_then(|()| self.windows(&spatial.sizes)) {
+        let ConvTranspose { size, stride, dilation, padding, output_padding: more, .. } = self;
+        let back = || windows_back(&spatial.sizes, size, stride, dilation, padding, more);
+        let (windows, inputs) = match checked.and_then(|()| back()) {
             Ok(found) => found,
             Err(error) => return x.graph().refuse("conv_transpose", error),
         };
         let positions: Vec<usize> = windows.iter().map(|window| window.size).collect();
-        let field: usize = positions.iter().product();
         let filters = self.filters / self.groups;
-        let fans = Fans { inputs: field * spatial.channels / self.groups, outputs: field * filters };
+        let fans = fans(&positions, spatial.channels / self.groups, filters);
         let init = self.weight_init.resolve(&self.activation);
         let shape = [&positions[..], &[filters, spatial.channels]].concat();
         let weight = x.param("weight", &shape[..], init.with(fans), Role::Weight);
         let op = ops::ConvInput { windows, groups: self.groups, inputs };
         let y = x.graph().apply(op, &[&spatial.x, &weight]);
-        let y = if self.bias {
-            y + x.param("bias", [self.filters], self.bias_init.with(fans), Role::Bias)
-        } else {
-            y
-        };
+        let y = biased(y, self.bias.then_some(&self.bias_init), fans);
         self.activation.activate(&channels_first(&y))
     }
 
@@ -167,11 +119,13 @@ impl Layer for ConvTranspose {
         }
     }
 
+    fn sees(&self, sizes: &[usize]) -> Option<Vec<Sight>> {
+        sights(sizes.len(), &self.size, &self.stride, &self.dilation, true)
+    }
+
     fn check(&self) -> Result<(), ShapeError> {
-        check::at_least_one("filters", self.filters)?;
+        check_windows(&self.size, Some(&self.stride), &self.dilation)?;
         check::at_least_one("groups", self.groups)?;
-        self.activation.check()?;
-        self.weight_init.check()?;
-        self.bias_init.check()
+        check_filters(self.filters, &self.activation, [&self.weight_init, &self.bias_init])
     }
 }

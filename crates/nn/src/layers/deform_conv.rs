@@ -1,10 +1,9 @@
 //! Convolution whose windows bend to the image. Dai et al. 2017, arXiv:1703.06211; Zhu et al. 2019, arXiv:1811.11168.
 
-use super::pooled::at_least_one;
+use super::conv::{biased, check_filters, fans, one, one_group, yes, zero};
 use super::spatial::{Spatial, channels_first, channels_last};
-use super::window::windows;
-use super::{Layer, Padding, PerAxis};
-use crate::init::{Fans, Zero};
+use super::window::{check_windows, filter_setters, sights, window_setters, windows};
+use super::{Layer, Padding, PerAxis, Sight};
 use crate::table::Config;
 use crate::{AnyActivation, AnyInit, check};
 use gradus_graph::{Node, Role, ShapeError, Window, ops};
@@ -41,7 +40,7 @@ pub struct DeformConv {
     #[serde(default = "yes")]
     pub modulated: bool,
     /// Parts of the channels with offsets of their own.
-    #[serde(default = "single")]
+    #[serde(default = "one_group")]
     pub offset_groups: usize,
     /// The function applied to the outputs; the identity where none is named.
     #[serde(default)]
@@ -59,22 +58,6 @@ pub struct DeformConv {
 
 fn three() -> PerAxis {
     3.into()
-}
-
-fn one() -> PerAxis {
-    1.into()
-}
-
-fn single() -> usize {
-    1
-}
-
-fn yes() -> bool {
-    true
-}
-
-fn zero() -> AnyInit {
-    Zero.into()
 }
 
 impl DeformConv {
@@ -105,27 +88,17 @@ impl DeformConv {
         DeformConv { padding: Padding::SAME, ..self }
     }
 
-    /// Moves by so much from window to window.
-    pub fn stride(self, stride: impl Into<PerAxis>) -> DeformConv {
-        DeformConv { stride: stride.into(), ..self }
-    }
-
-    /// With an activation.
-    pub fn activation(self, activation: impl Into<AnyActivation>) -> DeformConv {
-        DeformConv { activation: activation.into(), ..self }
-    }
-
     /// What is read, `[B, P, K·C]` for P places of the result.
     fn read(&self, x: &Spatial, windows: &[Window], outputs: &[usize]) -> Node {
         let (groups, g) = (self.offset_groups, x.x.graph());
-        let (places, points) = (outputs[0] * outputs[1], windows[0].size * windows[1].size);
-        let parts = if self.modulated { 3 } else { 2 };
-        let filters = parts * groups * points;
+        let (places, points) = (outputs[0].saturating_mul(outputs[1]), windows[0].size.saturating_mul(windows[1].size));
+        let parts: usize = if self.modulated { 3 } else { 2 };
+        let filters = (parts * groups).saturating_mul(points);
         let batch = x.x.shape().dims()[0];
         let with = |sizes: &[usize]| Shape::new([batch].into_iter().chain(sizes.iter().map(|&n| Dim::Fixed(n))).collect::<Vec<_>>());
         let learnt = x.x.scope("offset", |x| {
             let channels = x.units();
-            let fans = Fans { inputs: points * channels, outputs: points * filters };
+            let fans = fans(&[points], channels, filters);
             let sizes = [windows[0].size, windows[1].size, channels, filters];
             let weight = x.param("weight", sizes, zero().with(fans), Role::Weight);
             let conv = ops::Conv { windows: windows.to_vec(), groups: 1 };
@@ -177,6 +150,9 @@ fn grid(g: &gradus_graph::Graph, windows: &[Window], outputs: &[usize]) -> Node 
     Node::concat(&[&along(0), &along(1)], -1).reshape(Shape::fixed(&[1, sizes.iter().product(), 2]))
 }
 
+window_setters!(DeformConv);
+filter_setters!(DeformConv);
+
 impl Config for DeformConv {
     fn examples() -> Vec<DeformConv> {
         vec![
@@ -209,17 +185,16 @@ impl Layer for DeformConv {
             Ok(outputs) => outputs,
             Err(error) => return x.graph().refuse("deform_conv", error),
         };
-        let points = windows[0].size * windows[1].size;
-        let fans = Fans { inputs: points * channels, outputs: points * self.filters };
+        let fans = fans(&[windows[0].size, windows[1].size], channels, self.filters);
         let init = self.weight_init.resolve(&self.activation);
         let sizes = [windows[0].size, windows[1].size, channels, self.filters];
         let weight = x.param("weight", sizes, init.with(fans), Role::Weight);
         let read = self.read(&spatial, &windows, &outputs);
-        if read.is_poisoned() {
-            return read;
+        if let Some(poisoned) = [&read, &weight].into_iter().find(|node| node.is_poisoned()) {
+            return poisoned.clone();
         }
-        let y = read.matmul(&weight.reshape(Shape::fixed(&[points * channels, self.filters])));
-        let y = if self.bias { y + x.param("bias", [self.filters], self.bias_init.with(fans), Role::Bias) } else { y };
+        let y = read.matmul(&weight.reshape(Shape::fixed(&[fans.inputs, self.filters])));
+        let y = biased(y, self.bias.then_some(&self.bias_init), fans);
         let [h, w, filters] = [outputs[0], outputs[1], self.filters].map(Dim::Fixed);
         let y = y.reshape(vec![x.shape().dims()[0], h, w, filters]);
         channels_first(&self.activation.activate(&y))
@@ -231,14 +206,14 @@ impl Layer for DeformConv {
         }
     }
 
+    /// As long as nothing is moved.
+    fn sees(&self, sizes: &[usize]) -> Option<Vec<Sight>> {
+        sights(sizes.len(), &self.size, &self.stride, &self.dilation, false)
+    }
+
     fn check(&self) -> Result<(), ShapeError> {
-        check::at_least_one("filters", self.filters)?;
-        at_least_one("size", &self.size)?;
-        at_least_one("stride", &self.stride)?;
-        at_least_one("dilation", &self.dilation)?;
+        check_windows(&self.size, Some(&self.stride), &self.dilation)?;
         check::at_least_one("offset_groups", self.offset_groups)?;
-        self.activation.check()?;
-        self.weight_init.check()?;
-        self.bias_init.check()
+        check_filters(self.filters, &self.activation, [&self.weight_init, &self.bias_init])
     }
 }

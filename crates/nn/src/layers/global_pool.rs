@@ -2,7 +2,7 @@
 
 use super::pooled::Over;
 use super::spatial::channels_last;
-use super::Layer;
+use super::{Layer, Sight};
 use crate::table::Config;
 use gradus_graph::{Node, ShapeError};
 use gradus_tensor::Dim;
@@ -60,6 +60,10 @@ impl Layer for GlobalPool {
         let axes: Vec<isize> = if rank == 3 { vec![1] } else { (2..rank as isize).collect() };
         let y = self.over.axes(x, &axes, self.p);
         if self.keep_axes { y } else { y.reshape(vec![shape.dims()[0], Dim::Fixed(channels)]) }
+    }
+
+    fn sees(&self, sizes: &[usize]) -> Option<Vec<Sight>> {
+        Some(vec![Sight::ALL; sizes.len()])
     }
 
     fn check(&self) -> Result<(), ShapeError> {

@@ -1,10 +1,10 @@
 //! The p-norm of each window over space. Gulcehre et al. 2014, arXiv:1311.1780.
 
-use super::pooled::{Over, at_least_one, over_windows};
-use super::{Layer, Padding, PerAxis};
-use super::window::bare;
+use super::pooled::{Over, over_windows};
+use super::window::{check_windows, sights, window_setters};
+use super::{Layer, Padding, PerAxis, Sight};
 use crate::table::Config;
-use gradus_graph::{Node, ShapeError, Window};
+use gradus_graph::{Node, ShapeError};
 use serde::{Deserialize, Serialize};
 
 /// Lp pooling, `x: [B, C, H, W] -> [B, C, H', W']`, also sequences `[B, T, C]` and volumes `[B, C, D, H, W]`: the norm of each window,
@@ -41,22 +41,9 @@ impl LpPool {
     pub fn new(p: f64, size: impl Into<PerAxis>) -> LpPool {
         LpPool { p, size: size.into(), ..LpPool::default() }
     }
-
-    /// Moves by so much from window to window.
-    pub fn stride(self, stride: impl Into<PerAxis>) -> LpPool {
-        LpPool { stride: Some(stride.into()), ..self }
-    }
-
-    /// With padding.
-    pub fn padding(self, padding: Padding) -> LpPool {
-        LpPool { padding, ..self }
-    }
-
-    /// With gaps.
-    pub fn dilation(self, dilation: impl Into<PerAxis>) -> LpPool {
-        LpPool { dilation: dilation.into(), ..self }
-    }
 }
+
+window_setters!(LpPool);
 
 impl Config for LpPool {
     fn examples() -> Vec<LpPool> {
@@ -70,14 +57,12 @@ impl Layer for LpPool {
         over_windows(x, "lp_pool", size, stride.as_ref(), dilation, padding, |x, axes| Over::Lp.windows(x, axes, *p))
     }
 
-    fn windows(&self, axes: usize) -> Option<Vec<Window>> {
-        bare(axes, &self.size, self.stride.as_ref().unwrap_or(&self.size), &self.dilation)
+    fn sees(&self, sizes: &[usize]) -> Option<Vec<Sight>> {
+        sights(sizes.len(), &self.size, self.stride.as_ref().unwrap_or(&self.size), &self.dilation, false)
     }
 
     fn check(&self) -> Result<(), ShapeError> {
-        at_least_one("size", &self.size)?;
-        at_least_one("dilation", &self.dilation)?;
-        self.stride.as_ref().map_or(Ok(()), |stride| at_least_one("stride", stride))?;
+        check_windows(&self.size, self.stride.as_ref(), &self.dilation)?;
         Over::Lp.check(self.p)
     }
 }

@@ -1,10 +1,10 @@
 //! The largest of each window over space. Yamaguchi et al. 1990; Ranzato et al. 2007.
 
-use super::pooled::{at_least_one, over_windows};
-use super::{Layer, Padding, PerAxis};
-use super::window::bare;
+use super::pooled::over_windows;
+use super::window::{check_windows, sights, window_setters};
+use super::{Layer, Padding, PerAxis, Sight};
 use crate::table::Config;
-use gradus_graph::{Node, ShapeError, Window};
+use gradus_graph::{Node, ShapeError};
 use serde::{Deserialize, Serialize};
 
 /// Max pooling, `x: [B, C, H, W] -> [B, C, H', W']`, also sequences `[B, T, C]` and volumes `[B, C, D, H, W]`: the largest element of each
@@ -45,22 +45,9 @@ impl MaxPool {
     pub fn new(size: impl Into<PerAxis>) -> MaxPool {
         MaxPool { size: size.into(), ..MaxPool::default() }
     }
-
-    /// Moves by so much from window to window.
-    pub fn stride(self, stride: impl Into<PerAxis>) -> MaxPool {
-        MaxPool { stride: Some(stride.into()), ..self }
-    }
-
-    /// With padding.
-    pub fn padding(self, padding: Padding) -> MaxPool {
-        MaxPool { padding, ..self }
-    }
-
-    /// With gaps.
-    pub fn dilation(self, dilation: impl Into<PerAxis>) -> MaxPool {
-        MaxPool { dilation: dilation.into(), ..self }
-    }
 }
+
+window_setters!(MaxPool);
 
 impl Config for MaxPool {
     fn examples() -> Vec<MaxPool> {
@@ -78,13 +65,11 @@ impl Layer for MaxPool {
         over_windows(x, "max_pool", size, stride.as_ref(), dilation, padding, |x, axes| x.max_pool(axes))
     }
 
-    fn windows(&self, axes: usize) -> Option<Vec<Window>> {
-        bare(axes, &self.size, self.stride.as_ref().unwrap_or(&self.size), &self.dilation)
+    fn sees(&self, sizes: &[usize]) -> Option<Vec<Sight>> {
+        sights(sizes.len(), &self.size, self.stride.as_ref().unwrap_or(&self.size), &self.dilation, false)
     }
 
     fn check(&self) -> Result<(), ShapeError> {
-        at_least_one("size", &self.size)?;
-        at_least_one("dilation", &self.dilation)?;
-        self.stride.as_ref().map_or(Ok(()), |stride| at_least_one("stride", stride))
+        check_windows(&self.size, self.stride.as_ref(), &self.dilation)
     }
 }

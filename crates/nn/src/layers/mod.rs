@@ -26,10 +26,10 @@ pub use sequential::Sequential;
 pub use simple_rnn::Nonlinearity;
 pub use time_pooling::TimeMethod;
 pub use upsample::UpsampleMode;
-pub use window::{Padding, PaddingRule, PerAxis};
+pub use window::{Padding, PaddingRule, PerAxis, Sight};
 
 use crate::AnyInit;
-use gradus_graph::{Node, ShapeError, Window};
+use gradus_graph::{Node, ShapeError};
 
 /// Something that turns a node into another. A closure or function `Fn(&Node) -> Node` is one too.
 ///
@@ -72,9 +72,9 @@ pub trait Layer {
         vec![]
     }
 
-    /// The windows that it looks through along each of so many axes of space or time, if it does: of these the receptive field is
-    /// counted. Padding is of no account.
-    fn windows(&self, _axes: usize) -> Option<Vec<Window>> {
+    /// What an element of the output sees along each axis of space or time, for inputs of these sizes along them, if that is more or other
+    /// than its own place: of this the receptive field is counted.
+    fn sees(&self, _sizes: &[usize]) -> Option<Vec<Sight>> {
         None
     }
 
@@ -111,8 +111,8 @@ impl Layer for Box<dyn Layer> {
         (**self).held()
     }
 
-    fn windows(&self, axes: usize) -> Option<Vec<Window>> {
-        (**self).windows(axes)
+    fn sees(&self, sizes: &[usize]) -> Option<Vec<Sight>> {
+        (**self).sees(sizes)
     }
 
     fn check(&self) -> Result<(), ShapeError> {
@@ -175,8 +175,8 @@ impl Layer for AnyLayer {
         (**self).held()
     }
 
-    fn windows(&self, axes: usize) -> Option<Vec<Window>> {
-        (**self).windows(axes)
+    fn sees(&self, sizes: &[usize]) -> Option<Vec<Sight>> {
+        (**self).sees(sizes)
     }
 
     fn check(&self) -> Result<(), ShapeError> {

@@ -86,11 +86,3 @@ pub(super) fn over_windows(
         Err(error) => x.graph().refuse(name, error),
     }
 }
-
-/// The numbers of a setting are all at least 1.
-pub(super) fn at_least_one(setting: &str, numbers: &PerAxis) -> Result<(), ShapeError> {
-    match numbers {
-        PerAxis::All(n) => check::at_least_one(setting, *n),
-        PerAxis::Each(all) => all.iter().try_for_each(|&n| check::at_least_one(setting, n)),
-    }
-}

@@ -52,6 +52,10 @@ impl Layer for Repeat {
 
     fn check(&self) -> Result<(), ShapeError> {
         check::at_least_one("times", self.times)?;
+        if self.times > 10_000 {
+            let help = "give fewer: each time has parameters of its own";
+            return Err(ShapeError::new("`times` of at most 10000", self.times.to_string(), help));
+        }
         held::check_some(&self.layers)
     }
 }

@@ -49,7 +49,8 @@ impl Layer for Reshape {
             return x.graph().refuse("reshape", ShapeError::new(expected, self.keep.to_string(), help));
         };
         let total: Option<usize> = rest.iter().map(|dim| dim.fixed()).product();
-        let known: usize = self.to.iter().filter_map(|&size| usize::try_from(size).ok()).product();
+        let sizes = self.to.iter().filter_map(|&size| usize::try_from(size).ok());
+        let known = sizes.fold(1, usize::saturating_mul);
         let open = self.to.contains(&-1);
         let fits = |total: &usize| if open { known > 0 && total.is_multiple_of(known) } else { *total == known };
         let Some(total) = total.filter(fits) else {

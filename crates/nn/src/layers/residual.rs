@@ -80,7 +80,7 @@ impl Layer for Residual {
             let expected = format!("two ends of one shape; {end} is {}", short.shape());
             let help = match projection(&x.shape(), &y.shape()) {
                 Some(layer) => format!("project the input: `shortcut = [ {layer} ]`"),
-                None => "let the layers keep the shape, or give a `shortcut` whose layers end in the same shape".into(),
+                None => "let the layers keep the shape (`padding = \"same\"` and stride 1), or give a `shortcut` whose layers end in the same one".into(),
             };
             let received = format!("{} from the layers", y.shape());
             return x.graph().refuse("residual", ShapeError::new(expected, received, help));

@@ -2,11 +2,11 @@
 //! arXiv:1610.02357.
 
 use super::conv::{one, yes};
-use super::{Conv, Layer, LayerExt, Padding, PerAxis};
-use super::window::bare;
+use super::window::{check_windows, filter_setters, sights, window_setters};
+use super::{Conv, Layer, LayerExt, Padding, PerAxis, Sight};
 use crate::table::Config;
 use crate::{AnyActivation, AnyInit, check};
-use gradus_graph::{Node, ShapeError, Window};
+use gradus_graph::{Node, ShapeError};
 use serde::{Deserialize, Serialize};
 
 /// A depthwise convolution (each channel with `multiplier` filters of its own, no bias) and a pointwise one over all of them:
@@ -69,6 +69,9 @@ impl SeparableConv {
     }
 }
 
+window_setters!(SeparableConv);
+filter_setters!(SeparableConv);
+
 impl Config for SeparableConv {
     fn examples() -> Vec<SeparableConv> {
         vec![
@@ -109,7 +112,7 @@ impl Layer for SeparableConv {
             activation: if last { self.activation.clone() } else { AnyActivation::default() },
             bias: last && self.bias,
             weight_init: self.weight_init.clone(),
-            ..Conv::new(channels * self.multiplier, self.size.clone())
+            ..Conv::new(channels.saturating_mul(self.multiplier), self.size.clone())
         };
         let y = x.layer(Part("depthwise", depthwise));
         let Some(filters) = self.filters else { return y };
@@ -128,11 +131,12 @@ impl Layer for SeparableConv {
         }
     }
 
-    fn windows(&self, axes: usize) -> Option<Vec<Window>> {
-        bare(axes, &self.size, &self.stride, &self.dilation)
+    fn sees(&self, sizes: &[usize]) -> Option<Vec<Sight>> {
+        sights(sizes.len(), &self.size, &self.stride, &self.dilation, false)
     }
 
     fn check(&self) -> Result<(), ShapeError> {
+        check_windows(&self.size, Some(&self.stride), &self.dilation)?;
         self.filters.map_or(Ok(()), |filters| check::at_least_one("filters", filters))?;
         check::at_least_one("multiplier", self.multiplier)?;
         self.activation.check()?;

@@ -1,6 +1,6 @@
 //! Images and sequences made larger, by copies or by interpolation.
 
-use super::Layer;
+use super::{Layer, Sight};
 use crate::check;
 use crate::table::Config;
 use gradus_graph::{Node, ShapeError, ops};
@@ -59,6 +59,15 @@ impl Layer for Upsample {
             UpsampleMode::Nearest => self.copies(&x, axis),
             UpsampleMode::Linear => self.lines(&x, axis),
         })
+    }
+
+    fn sees(&self, sizes: &[usize]) -> Option<Vec<Sight>> {
+        let factor = self.factor.max(1) as f64;
+        let extent = match self.mode {
+            UpsampleMode::Nearest => (factor - 1.0) / factor,
+            UpsampleMode::Linear => 1.0,
+        };
+        Some(vec![Sight { extent, step: 1.0 / factor }; sizes.len()])
     }
 
     fn check(&self) -> Result<(), ShapeError> {
