@@ -208,3 +208,69 @@ impl std::fmt::Display for Field {
         f.write_str(&if same { sizes[0].clone() } else { sizes.join("×") })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gradus_graph::{Engine, Graph, Request, State};
+    use gradus_kernels::Pool;
+    use gradus_nn::LayerExt;
+    use gradus_nn::layers::Flatten;
+
+    /// What a chain over sequences of so many steps says that it sees, and the widest stretch of inputs that an output has a gradient from.
+    fn told_and_seen(layers: &str, steps: usize) -> (String, usize) {
+        let layers: Vec<AnyLayer> = serde_json::from_str(layers).unwrap();
+        let g = Graph::new();
+        let x = g.input("x", [steps, 1]);
+        let (mut y, mut field) = (x.clone(), Field::of_input(1));
+        for place in places(&layers) {
+            let before = y.shape().at(1);
+            y = y.layer(place.layer.clone());
+            field = field.and_then(|field| field.after(&place, &before[1..2], &[], 1));
+        }
+        let outputs = y.shape().at(1)[1];
+        let chosen = g.input("chosen", [outputs]);
+        let loss = (y.layer(Flatten) * &chosen).sum_all();
+        let dx = g.gradients(&loss, &[&x]).unwrap().remove(0);
+        let model = g.model(&[("dx", &dx)]).unwrap();
+        let mut engine = Engine::<f64>::new(&model, Request::predicting(&["dx"])).unwrap();
+        let mut state = State::new(&model, 0);
+        let paths: Vec<String> = model.variables().iter().map(|variable| variable.path.clone()).collect();
+        paths.iter().for_each(|path| state.variable_mut(path).unwrap().fill(1.0));
+        let mut widest = 0;
+        for chosen in 0..outputs {
+            let one = (0..outputs).map(|o| f64::from(u8::from(o == chosen))).collect::<Vec<_>>();
+            engine.run(&mut state, &[&vec![0.5; steps], &one], 1, 1, &Pool::new(1)).unwrap();
+            let dx = engine.output("dx").unwrap();
+            let ends = (dx.iter().position(|&d| d != 0.0), dx.iter().rposition(|&d| d != 0.0));
+            if let (Some(first), Some(last)) = ends {
+                widest = widest.max(last - first + 1);
+            }
+        }
+        (field.unwrap().to_string(), widest)
+    }
+
+    #[test]
+    fn what_a_chain_sees_is_what_has_a_gradient() {
+        let conv = |size: usize, stride: usize, dilation: usize| {
+            format!(r#"{{ "conv": {{ "filters": 1, "size": {size}, "stride": {stride}, "dilation": {dilation} }} }}"#)
+        };
+        let pool = r#"{ "avg_pool": { "size": 2 } }"#.to_string();
+        let back = r#"{ "conv_transpose": { "filters": 1, "size": 3, "stride": 2 } }"#.to_string();
+        // r = 1 + Σ (k - 1)·d·Π of the strides before.
+        for (chain, r) in [
+            (vec![conv(3, 1, 1), conv(3, 1, 1)], 1 + 2 + 2),
+            (vec![conv(5, 2, 1), pool.clone(), conv(3, 1, 2)], 1 + 4 + 2 + 2 * 2 * 4),
+            (vec![conv(3, 3, 2), conv(2, 2, 3), conv(4, 1, 1)], 1 + 4 + 3 * 3 + 3 * 6),
+            (vec![pool.clone(), back.clone()], 1 + 1 + 2),
+            (vec![conv(3, 2, 1), back, conv(3, 1, 1)], 1 + 2 + 2 + 2),
+            (vec![r#"{ "upsample": { "factor": 2 } }"#.to_string(), conv(2, 1, 1)], 2),
+            (vec![r#"{ "upsample": { "factor": 3 } }"#.to_string(), conv(5, 1, 1), pool], 1 + 2),
+            (vec![r#"{ "adaptive_pool": { "output": 10 } }"#.to_string()], 6),
+        ] {
+            let (told, seen) = told_and_seen(&format!("[{}]", chain.join(",")), 48);
+            assert_eq!((told, seen), (r.to_string(), r), "{chain:?}");
+        }
+        assert_eq!(told_and_seen(r#"[{ "adaptive_pool": {} }]"#, 12), ("all".to_string(), 12));
+    }
+}
