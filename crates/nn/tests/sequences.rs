@@ -186,6 +186,35 @@ fn a_sequence_in_two_parts_is_the_sequence() {
     assert_close("in two parts", &b[0], &a[0], (1e-13, 1e-15));
 }
 
+/// Weights after three steps of training.
+fn trained(layer: &AnyLayer, threads: usize, optimize: bool) -> Vec<f64> {
+    let g = Graph::new();
+    let y = g.input("x", [7, 24]).layer(layer.clone()).layer(Dense::new(2));
+    let step = TrainStep::new(Sgd::default()).loss("y", Mse::default());
+    let model = step.build(&g.model(&[("y", &y)]).unwrap()).unwrap();
+    let mut state = State::<f64>::new(&model, 4);
+    let request = Request { threads, optimize, ..Request::training(&["loss"]) };
+    let mut engine = Engine::new(&model, request).unwrap();
+    let (x, target) = (noise(5, 3 * 48 * 7 * 24), noise(6, 3 * 48 * 2));
+    engine.run(&mut state, &[&x, &target], 48, 3, &Pool::new(threads)).unwrap();
+    let names: Vec<String> = model.variables().iter().map(|v| v.path.clone()).collect();
+    names.iter().flat_map(|path| state.variable(path).unwrap().to_vec()).collect()
+}
+
+#[test]
+fn recurrent_layers_train_to_the_same_bits_with_any_number_of_threads() {
+    for layer in [
+        AnyLayer::from(Lstm::new(48).layers(2).bidirectional()),
+        Gru::new(48).bidirectional().into(),
+        Gru { reset_after: false, ..Gru::new(48) }.into(),
+        SimpleRnn::new(64).into(),
+    ] {
+        let one = trained(&layer, 1, true);
+        assert!(one == trained(&layer, 2, true), "{layer:?}");
+        assert_close(&format!("{} naive", layer.key()), &one, &trained(&layer, 1, false), (1e-9, 1e-11));
+    }
+}
+
 #[test]
 fn states_that_do_not_fit_are_refused() {
     let message = |start: &dyn Fn(&Graph) -> Vec<Node>| {
