@@ -1,12 +1,14 @@
-//! First and second derivatives of the layers on sequences and of the normalisations against central differences in `f64`.
+//! First and second derivatives of the layers on sequences, of the normalisations, of convolutions, poolings and regions against central
+//! differences in `f64`.
 
 mod common;
 
 use common::record::record;
 use gradus_graph::{Engine, Graph, Kind, Mode, Model, Node, Request, State};
 use gradus_kernels::Pool;
+use gradus_nn::regions::{DeformRoiPool, RoiAlign, RoiPool};
 use gradus_nn::{AnyLayer, LayerExt};
-use gradus_tensor::Rng;
+use gradus_tensor::{Rng, Shape};
 use std::collections::BTreeSet;
 
 const LAYERS: [&str; 16] = [
@@ -28,6 +30,19 @@ const LAYERS: [&str; 16] = [
     "group_norm",
 ];
 
+/// Over images [4, 5, 6], and over sequences where their settings are for one axis.
+const WINDOWS: [&str; 9] = [
+    "conv",
+    "conv_transpose",
+    "separable_conv",
+    "deform_conv",
+    "max_pool",
+    "avg_pool",
+    "lp_pool",
+    "global_pool",
+    "adaptive_pool",
+];
+
 /// The error allowed, `|a - n| / max(1, |n|)`.
 const TOLERANCE: f64 = 1e-7;
 
@@ -36,7 +51,7 @@ fn noise(seed: u64, len: usize) -> Vec<f64> {
     (0..len).map(|_| rng.normal()).collect()
 }
 
-/// A layer over `x: [B, 6, 4]`, with or without padding, and everything that is to be differentiated.
+/// A function of `x`, and everything that is to be differentiated.
 struct Checked {
     model: Model,
     batch: usize,
@@ -47,18 +62,27 @@ struct Checked {
 }
 
 impl Checked {
+    /// A layer over `x: [B, 6, 4]`, with or without padding.
     fn new(layer: &AnyLayer, batch: usize, masked: bool) -> Checked {
+        Checked::of(&[6, 4], batch, |x, inputs| {
+            let there = (0..batch).flat_map(|i| (0..6).map(move |t| f64::from(u8::from(t < 6 - i % 4)))).collect();
+            let given = match masked {
+                true => {
+                    inputs.push(there);
+                    x.with_mask(&x.graph().input("there", [6]))
+                }
+                false => x.clone(),
+            };
+            given.layer(layer.clone())
+        })
+    }
+
+    /// Any function of `x: [B, ..shape]`, which may add inputs of its own with their values.
+    fn of(shape: &[usize], batch: usize, f: impl Fn(&Node, &mut Vec<Vec<f64>>) -> Node) -> Checked {
         let g = Graph::new();
-        let mut inputs = vec![noise(1, batch * 24)];
-        let x = g.input("x", [6, 4]);
-        let given = match masked {
-            true => {
-                inputs.push((0..batch).flat_map(|i| (0..6).map(move |t| f64::from(u8::from(t < 6 - i % 4)))).collect());
-                x.with_mask(&g.input("there", [6]))
-            }
-            false => x.clone(),
-        };
-        let y = given.layer(layer.clone());
+        let mut inputs = vec![noise(1, batch * shape.iter().product::<usize>())];
+        let x = g.input("x", shape);
+        let y = f(&x, &mut inputs);
         let mut weighted = |node: &Node, name: String| {
             let shape = node.shape();
             inputs.push(noise(10 + inputs.len() as u64, shape.len_at(batch)));
@@ -141,14 +165,57 @@ fn first_and_second_derivatives_are_those_of_differences() {
     for (i, layer) in AnyLayer::examples().iter().filter(|layer| LAYERS.contains(&layer.key())).enumerate() {
         for (batch, masked) in [(3, false), (1, false), (4, true)] {
             let checked = Checked::new(layer, batch, masked);
-            for (what, sum, gradient) in [("first gradient", "first", "slope"), ("second gradient", "second", "curve")]
-            {
-                let error = checked.error(sum, gradient);
-                assert!(error < TOLERANCE, "{what} of {layer:?}, batch {batch}, masked {masked}: {error}");
-                record(what, layer.key(), &format!("{i}, batch {batch}, masked {masked}"), error);
-            }
+            check(layer.key(), &format!("{i}, batch {batch}, masked {masked}"), &checked);
         }
         seen.insert(layer.key());
     }
     assert_eq!(seen.len(), LAYERS.len());
+}
+
+/// First and second derivatives, checked and recorded.
+fn check(subject: &str, case: &str, checked: &Checked) {
+    for (what, sum, gradient) in [("first gradient", "first", "slope"), ("second gradient", "second", "curve")] {
+        let error = checked.error(sum, gradient);
+        assert!(error < TOLERANCE, "{what} of {subject}, {case}: {error}");
+        record(what, subject, case, error);
+    }
+}
+
+#[test]
+fn windows_over_images_and_sequences() {
+    let mut seen = BTreeSet::new();
+    for (i, layer) in AnyLayer::examples().iter().filter(|layer| WINDOWS.contains(&layer.key())).enumerate() {
+        let fits = |shape: &[usize]| !Graph::new().input("x", shape).layer(layer.clone()).is_poisoned();
+        let shape: &[usize] = if fits(&[4, 5, 6]) { &[4, 5, 6] } else { &[6, 4] };
+        let batch = 1 + i % 2;
+        let mut checked = Checked::of(shape, batch, |x, _| x.layer(layer.clone()));
+        // Powers of |x| bend without bound at 0.
+        checked.inputs[0].iter_mut().for_each(|x| *x += 0.3f64.copysign(*x));
+        check(layer.key(), &format!("{i}, {shape:?}, batch {batch}"), &checked);
+        seen.insert(layer.key());
+    }
+    assert_eq!(seen.len(), WINDOWS.len());
+}
+
+#[test]
+fn regions_of_images() {
+    // Inside, over an edge, thin, and larger than the image.
+    let rows = [
+        0.0, 1.27, 0.73, 4.41, 5.13, 1.0, 3.07, 2.11, 5.29, 9.37, 0.0, 2.3, 1.1, 2.43, 4.21, 1.0, -2.17, -1.3, 12.1,
+        9.9,
+    ];
+    let boxes = |x: &Node, inputs: &mut Vec<Vec<f64>>| {
+        inputs.push(rows.to_vec());
+        x.graph().add_input("boxes", Shape::fixed(&[4, 5]), Kind::Real)
+    };
+    for (output, scale) in [([2, 2], 1.0), ([3, 1], 0.5), ([1, 2], 0.75)] {
+        let case = format!("{output:?}, scale {scale}");
+        let pool = |x: &Node, inputs: &mut Vec<Vec<f64>>| RoiPool::new(output, scale).apply(x, &boxes(x, inputs));
+        check("roi_pool", &case, &Checked::of(&[2, 6, 7], 2, pool));
+        let align = |x: &Node, inputs: &mut Vec<Vec<f64>>| RoiAlign::new(output, scale).apply(x, &boxes(x, inputs));
+        check("roi_align", &case, &Checked::of(&[2, 6, 7], 2, align));
+        let deform =
+            |x: &Node, inputs: &mut Vec<Vec<f64>>| DeformRoiPool::new(output, scale).apply(x, &boxes(x, inputs));
+        check("deform_roi_pool", &case, &Checked::of(&[2, 6, 7], 2, deform));
+    }
 }
