@@ -74,6 +74,39 @@ fn random_graphs_compute_the_same_optimised_and_naive() {
     }
 }
 
+/// Normalisation over the batch, large enough to be worth fewer passes: values, gradients and how often the values are gone through.
+#[test]
+fn centred_values_are_gone_through_once() {
+    let g = Graph::new();
+    let x = g.input("x", [64, 8]);
+    let scale = g.variable("scale", [8], gradus_graph::Values(normal(8, &mut Rng::new(1, 0, 0))), Role::Weight);
+    let centred = &x - x.mean([0, 1]);
+    let variance = centred.square().mean([0, 1]);
+    let y = &centred * ((&variance + 1e-5).rsqrt() * &scale);
+    let dy = g.input("dy", [64, 8]);
+    let mut gradients = g.gradients(&(&y * dy).sum_all(), &[&x, &scale]).unwrap();
+    let (dscale, dx) = (gradients.pop().unwrap(), gradients.pop().unwrap());
+    let model = g.model(&[("variance", &variance), ("y", &y), ("dx", &dx), ("dscale", &dscale)]).unwrap();
+    let request = Request { mode: Mode::Train, ..Request::predicting(&["variance", "y", "dx", "dscale"]) };
+    let batch = 70;
+    let mut rng = Rng::new(2, 0, 0);
+    for (offset, error32) in [(0.0, 2e-6), (30.0, 2e-5)] {
+        let far = |x: f64| x + offset;
+        let x = vec![normal(batch * 512, &mut rng).into_iter().map(far).collect(), normal(batch * 512, &mut rng)];
+        let naive = run::<f64>(&model, Request { optimize: false, ..request.clone() }, &x, batch);
+        let fast = run::<f64>(&model, request.clone(), &x, batch);
+        let single = run::<f32>(&model, request.clone(), &x, batch);
+        for ((name, naive), (fast, single)) in request.outputs.iter().zip(&naive).zip(fast.iter().zip(&single)) {
+            let (double, single) = (difference(fast, naive), difference(single, naive));
+            assert!(double < 1e-12, "{name}, offset {offset}: {double:.1e}");
+            assert!(single < error32, "{name} in f32, offset {offset}: {single:.1e}");
+        }
+    }
+    let mut engine = Engine::<f32>::new(&model, Request { mode: Mode::Train, ..Request::predicting(&["dx"]) }).unwrap();
+    let plan = engine.describe(batch).unwrap();
+    assert_eq!(plan.matches("map [70, 64, 8]").count(), 3, "{plan}");
+}
+
 /// A small classifier with Adam on a flat vector of all parameters: updates, slots, packs and step scalars together.
 fn trained(units: usize) -> Model {
     let g = Graph::new();

@@ -10,6 +10,7 @@
 //!
 //! [`fold`](fn@fold::fold) is another kind of pass: from a model and its values to a smaller model that predicts the same.
 
+mod centred;
 pub(crate) mod concrete;
 pub(crate) mod fold;
 pub(crate) mod group;

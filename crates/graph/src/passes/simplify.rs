@@ -67,7 +67,7 @@ impl Builder {
         self.add(Entry { op, inputs: vec![], shape, ..like.clone() })
     }
 
-    fn shape(&self, id: NodeId) -> &Shape {
+    pub(super) fn shape(&self, id: NodeId) -> &Shape {
         &self.dag.nodes[id].shape
     }
 
@@ -99,7 +99,10 @@ impl Builder {
                 Entry { op: Op::Neg(_), inputs, .. } => inputs[0],
                 _ => self.scaled_reduce(&node, node.inputs[0], -1.0).unwrap_or_else(|| self.add(node)),
             },
-            Op::Reduce(_) => self.reduce_reduced(node),
+            Op::Reduce(_) => match self.reduce_centred(&node) {
+                Some(id) => id,
+                None => self.reduce_reduced(node),
+            },
             Op::Pow(_) if whole(0) => match constant(1) {
                 Some(1.0) => node.inputs[0],
                 Some(2.0) => self.replace(&node, Square, x.into_iter().collect()),

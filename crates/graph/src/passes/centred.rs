@@ -1,0 +1,132 @@
+//! Algebra of values less their mean, which normalisations are made of: fewer passes over memory.
+//!
+//! * The mean of `(x - mean(x))²` becomes `mean(d²) - mean(d)²` of `d = x - s`, where s is an element from the middle: both means take one
+//!   pass over `x`, which need not wait for `mean(x)`. With s near the values, as an element of them is, nothing cancels out.
+//! * The sum of `(x - mean(x))·k` over the same axes, with k the same along them, is 0. A gradient adds such a term to others: theirs is
+//!   the whole sum.
+//! * The sum of `x·k` is the sum of `x`, times k.
+
+use super::simplify::Builder;
+use crate::Op;
+use crate::model::{Entry, NodeId};
+use crate::ops::{Fill, Maximum, Mul, Reduce, Slice, Square, Sub};
+use gradus_tensor::{Dim, Shape};
+
+/// Values with fewer elements stay in the caches from one pass to the next.
+const LARGE: usize = 1 << 15;
+
+impl Builder {
+    /// A reduction in a form that takes fewer passes.
+    pub(super) fn reduce_centred(&mut self, node: &Entry) -> Option<NodeId> {
+        let Op::Reduce(reduce) = &node.op else { return None };
+        let x = node.inputs[0];
+        if self.shape(x).len_at(1) < LARGE || reduce.axes.first() != Some(&0) {
+            return None;
+        }
+        let reduce = reduce.clone();
+        self.variance(node, &reduce, x).or_else(|| self.without_centred(node, &reduce, x))
+    }
+
+    fn variance(&mut self, node: &Entry, reduce: &Reduce, x: NodeId) -> Option<NodeId> {
+        let Entry { op: Op::Square(_), inputs, .. } = &self.dag.nodes[x] else { return None };
+        let values = self.centred(inputs[0], &reduce.axes)?;
+        if !reduce.mean {
+            return None;
+        }
+        let mut middle = values;
+        for &axis in &reduce.axes {
+            let mut dims = self.shape(middle).dims().to_vec();
+            let start = dims[axis].fixed()? / 2;
+            dims[axis] = Dim::Fixed(1);
+            let slice = Slice { axis, start, stop: start + 1, step: 1 };
+            let shape = Shape::new(dims);
+            middle = self.place(Entry { op: slice.into(), inputs: vec![middle], shape, ..node.clone() });
+        }
+        let whole = self.shape(values).clone();
+        let wide = |builder: &mut Builder, op: Op, inputs| {
+            builder.place(Entry { op, inputs, shape: whole.clone(), ..node.clone() })
+        };
+        let difference = wide(self, Sub.into(), vec![values, middle]);
+        let square = wide(self, Square.into(), vec![difference]);
+        let mean = Reduce { axes: reduce.axes.clone(), mean: true, scale: 1.0 };
+        let small = |builder: &mut Builder, op: Op, inputs| builder.place(Entry { op, inputs, ..node.clone() });
+        let [of_square, of_difference] = [square, difference].map(|of| small(self, mean.clone().into(), vec![of]));
+        let shift = small(self, Square.into(), vec![of_difference]);
+        let variance = small(self, Sub.into(), vec![of_square, shift]);
+        let zero = self.number(node, 0.0);
+        let variance = small(self, Maximum.into(), vec![variance, zero]);
+        let scale = self.number(node, reduce.scale);
+        Some(small(self, Mul.into(), vec![variance, scale]))
+    }
+
+    fn without_centred(&mut self, node: &Entry, reduce: &Reduce, x: NodeId) -> Option<NodeId> {
+        match &self.dag.nodes[x] {
+            Entry { op: Op::Neg(_), inputs, .. } => {
+                let (op, x) = (Reduce { scale: -reduce.scale, ..reduce.clone() }, inputs[0]);
+                Some(self.place(Entry { op: op.into(), inputs: vec![x], ..node.clone() }))
+            }
+            Entry { op: Op::Add(_), inputs, shape, .. } => {
+                let (a, b) = (inputs[0], inputs[1]);
+                let whole = |x: NodeId| self.shape(x) == shape;
+                let rest = match (self.sums_to_zero(a, &reduce.axes), self.sums_to_zero(b, &reduce.axes)) {
+                    (_, true) if whole(a) => a,
+                    (true, _) if whole(b) => b,
+                    _ => return None,
+                };
+                Some(self.place(Entry { inputs: vec![rest], ..node.clone() }))
+            }
+            Entry { op: Op::Mul(_), inputs, shape, .. } => {
+                let (a, b) = (inputs[0], inputs[1]);
+                let (x, factor) = match (self.repeats(a, &reduce.axes), self.repeats(b, &reduce.axes)) {
+                    (None, Some(factor)) if self.shape(a) == shape => (a, factor),
+                    (Some(factor), None) if self.shape(b) == shape => (b, factor),
+                    _ => return None,
+                };
+                // Unscaled, as the gradient of a bias may be: equal sums are made once.
+                let count: usize = reduce.axes.iter().map(|&axis| shape.at(1)[axis]).product();
+                let scale = if reduce.mean { reduce.scale / count as f64 } else { reduce.scale };
+                let sum = Reduce { axes: reduce.axes.clone(), mean: false, scale: 1.0 };
+                let sum = self.place(Entry { op: sum.into(), inputs: vec![x], ..node.clone() });
+                let scale = self.number(node, scale);
+                let product = self.place(Entry { op: Mul.into(), inputs: vec![sum, factor], ..node.clone() });
+                Some(self.place(Entry { op: Mul.into(), inputs: vec![product, scale], ..node.clone() }))
+            }
+            _ => None,
+        }
+    }
+
+    fn number(&mut self, like: &Entry, value: f64) -> NodeId {
+        let shape = Shape::scalar();
+        self.place(Entry { op: Fill { value, shape: shape.clone() }.into(), inputs: vec![], shape, ..like.clone() })
+    }
+
+    /// The values of which a node is what is left when their mean over the axes is taken away.
+    fn centred(&self, x: NodeId, axes: &[usize]) -> Option<NodeId> {
+        let Entry { op: Op::Sub(_), inputs, .. } = &self.dag.nodes[x] else { return None };
+        let Entry { op: Op::Reduce(mean), inputs: of, .. } = &self.dag.nodes[inputs[1]] else { return None };
+        let same = of[0] == inputs[0] && mean.axes == axes && mean.mean && mean.scale == 1.0;
+        same.then_some(inputs[0])
+    }
+
+    /// Whether a node is a centred value times factors that are the same along the axes.
+    fn sums_to_zero(&self, x: NodeId, axes: &[usize]) -> bool {
+        if self.centred(x, axes).is_some() {
+            return true;
+        }
+        let Entry { op: Op::Mul(_), inputs, .. } = &self.dag.nodes[x] else { return false };
+        let (a, b) = (inputs[0], inputs[1]);
+        (self.repeats(b, axes).is_some() && self.sums_to_zero(a, axes))
+            || (self.repeats(a, axes).is_some() && self.sums_to_zero(b, axes))
+    }
+
+    /// A value that is the same along the axes, with size 1 there.
+    fn repeats(&self, x: NodeId, axes: &[usize]) -> Option<NodeId> {
+        let node = &self.dag.nodes[x];
+        if matches!(node.op, Op::Expand(_)) {
+            return self.repeats(node.inputs[0], axes);
+        }
+        let rank = node.shape.rank();
+        let one = |axis: usize| node.shape.dims()[axis] == Dim::Fixed(1);
+        (rank == 0 || axes.last().is_some_and(|&last| last < rank) && axes.iter().all(|&axis| one(axis))).then_some(x)
+    }
+}
