@@ -3,7 +3,8 @@
 use crate::model::{Frozen, Model, NodeId};
 use crate::op::{HostOp, Result};
 use crate::passes::{
-    concrete::concrete, group::group, simplify::simplify, split::split_updates, stack::stack_products,
+    again::masks_of_sources, concrete::concrete, group::group, simplify::simplify, split::split_updates,
+    stack::stack_products,
 };
 use crate::plan::{Plan, Wanted, operations, plan, traffic};
 use crate::state::{Layout, State};
@@ -375,7 +376,7 @@ impl<T: Real> Engine<T> {
         let mut dag = concrete(&self.model.nodes, &roots, batch, self.request.mode);
         if self.request.optimize {
             let (split, updates) = split_updates(&stack_products(&simplify(&dag)), &wanted.updates);
-            dag = simplify(&split);
+            dag = masks_of_sources(&simplify(&split));
             wanted.updates = updates;
         }
         let groups = group(&dag, self.request.optimize);

@@ -4,9 +4,9 @@
 //! A group is computed by one kernel, so two nodes may share a group only if no path from the one to the other leaves it.
 
 use super::Dag;
+use super::again::cheap;
 use crate::model::NodeId;
 use crate::{Kernel, Op};
-use gradus_kernels::{Binary, Inst, Unary};
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// How many nodes a search for a dependency looks at; a longer one counts as found. Nodes so far apart gain nothing from one kernel,
@@ -45,7 +45,7 @@ pub(crate) struct Groups {
     /// The groups whose values a group reads.
     pub(crate) needs: Vec<Vec<usize>>,
     /// Free nodes need no memory, each map makes them anew: constants, coordinates, random numbers, what is made of them alone, and
-    /// cheap functions of one other value (the mask of a rectifier is made again from its output, say).
+    /// what is [cheap](super::again) to compute again.
     pub(crate) free: Vec<bool>,
 }
 
@@ -453,43 +453,4 @@ impl<'a> Grouper<'a> {
 enum Source {
     Group(usize),
     Node(NodeId),
-}
-
-/// Whether a node is a cheap function of one value, used only elementwise: then the value is read where the function is needed, and
-/// the function computed again.
-fn cheap(dag: &Dag, kernels: &[Option<Kernel>], free: &[bool], users: &[Vec<NodeId>], id: NodeId) -> bool {
-    let node = &dag.nodes[id];
-    if dag.roots.contains(&id) || node.shape.rank() == 0 {
-        return false;
-    }
-    let elementwise = |&user: &NodeId| match &kernels[user] {
-        Some(Kernel::Map(_)) => dag.nodes[user].shape == node.shape,
-        Some(Kernel::Reduce { .. }) => true,
-        _ => false,
-    };
-    if users[id].is_empty() || !users[id].iter().all(elementwise) {
-        return false;
-    }
-    let (mut cost, mut leaves) = (0, vec![]);
-    let mut stack = vec![id];
-    while let Some(n) = stack.pop() {
-        let Some(Kernel::Map(expr)) = &kernels[n] else { return false };
-        if dag.nodes[n].shape != node.shape && dag.constant(n).is_none() {
-            return false;
-        }
-        for inst in expr.insts() {
-            cost += match inst {
-                Inst::Input(_) | Inst::Const(_) => 0,
-                Inst::Unary(Unary::Neg | Unary::Abs | Unary::Square, _) | Inst::Select(..) => 1,
-                Inst::Binary(f, _, _) if !matches!(f, Binary::Pow | Binary::Div) => 1,
-                _ => return false,
-            };
-        }
-        for &x in &dag.nodes[n].inputs {
-            if free[x] { stack.push(x) } else { leaves.push(x) }
-        }
-    }
-    leaves.sort_unstable();
-    leaves.dedup();
-    cost <= 4 && matches!(leaves[..], [leaf] if dag.nodes[leaf].shape == node.shape)
 }

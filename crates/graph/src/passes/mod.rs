@@ -6,10 +6,12 @@
 //! | [`simplify`] | folds constants, applies algebra, merges equal nodes, until nothing changes |
 //! | [`stack`] | makes one product of a sum of products, such as the gradient of a recurrence's weights |
 //! | [`split`] | lets large gradients be applied where they are computed |
+//! | [`again`] | decides what is computed again instead of stored |
 //! | [`group`] | decides which nodes are computed together by one kernel |
 //!
 //! [`fold`](fn@fold::fold) is another kind of pass: from a model and its values to a smaller model that predicts the same.
 
+pub(crate) mod again;
 mod centred;
 pub(crate) mod concrete;
 pub(crate) mod fold;
