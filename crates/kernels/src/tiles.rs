@@ -5,13 +5,15 @@ use crate::{Isa, Real};
 
 /// The tile kernels of one instruction set, by their vectors of columns and their rows.
 pub struct Family<K> {
-    lanes: usize,
+    pub lanes: usize,
     /// Kernels by vectors, then rows, from 1 on.
-    wide: Vec<(usize, Vec<K>)>,
+    pub wide: Vec<(usize, Vec<K>)>,
     /// One vector of which some columns are left out.
-    edge: Vec<K>,
+    pub edge: Vec<K>,
     /// One row of eight vectors.
-    single: Option<K>,
+    pub single: Option<K>,
+    /// Half a vector of columns, as a whole vector of the narrower instruction set: as many products at once, none of them in vain.
+    pub half: Option<Vec<K>>,
 }
 
 /// Columns that are computed together, in tiles of about equal height, from top to bottom.
@@ -41,19 +43,17 @@ macro_rules! family {
         wide.push((1, family!($Block, $T, isa, 1, false, 1 2 3 4 5 6 7 8 9 10 11 12)));
         let edge = family!($Block, $T, isa, 1, true, 1 2 3 4 5 6 7 8 9 10 11 12);
         let single = many.then(|| $crate::simd::entry::<$T, $Block<1, 8, false>>(isa));
-        $crate::tiles::Family::new($crate::tiles::lanes::<$T>(isa), wide, edge, single)
+        let half =
+            many.then(|| family!($Block, $T, $crate::Isa::Avx2, 1, false, 1 2 3 4 5 6 7 8 9 10 11 12));
+        $crate::tiles::Family { lanes: $crate::tiles::lanes::<$T>(isa), wide, edge, single, half }
     }};
-    ($Block:ident, $T:ty, $isa:ident, $vectors:literal, $edge:literal, $($rows:literal)*) => {
+    ($Block:ident, $T:ty, $isa:expr, $vectors:literal, $edge:literal, $($rows:literal)*) => {
         vec![$($crate::simd::entry::<$T, $Block<$rows, $vectors, $edge>>($isa)),*]
     };
 }
 pub(crate) use family;
 
 impl<K: Copy> Family<K> {
-    pub fn new(lanes: usize, wide: Vec<(usize, Vec<K>)>, edge: Vec<K>, single: Option<K>) -> Family<K> {
-        Family { lanes, wide, edge, single }
-    }
-
     /// Cuts a block of the result.
     pub fn strips(&self, rows: usize, cols: usize) -> Vec<Strip<K>> {
         let mut strips = Vec::new();
@@ -83,6 +83,9 @@ impl<K: Copy> Family<K> {
             if cols >= width && (*vectors < 4 || rows <= by_rows.len() || by_rows.len() >= 6) {
                 return (width, by_rows);
             }
+        }
+        if let Some(half) = self.half.as_ref().filter(|_| 2 * cols == self.lanes) {
+            return (cols, half);
         }
         (cols.min(self.lanes), &self.edge)
     }
