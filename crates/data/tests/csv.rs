@@ -255,6 +255,6 @@ fn reports() {
     folder.file("page.csv", "<!DOCTYPE html><html></html>");
     assert_eq!(
         folder.short(&check_file(&folder.0.join("page.csv")).unwrap_err().to_string()),
-        "page.csv: it looks like a web page (HTML or XML); IDX, NPY, NPZ, CSV and safetensors files can be checked"
+        "page.csv: it looks like a web page (HTML or XML); IDX, NPY, NPZ, CSV, CIFAR and safetensors files can be checked"
     );
 }

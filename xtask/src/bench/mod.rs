@@ -7,6 +7,8 @@
 //! | C | 14-32-16-8-4-1 binary classification, ReLU, SGD | 16 |
 //! | D | 784-128-64-32-16-10 classification, ReLU, SGD | 64 |
 //! | E64, E256 | 784-200-10 classification, sigmoid, Adam | 64, 256 |
+//! | F | 28×28 images: convolutions of 8 and 16 filters with pooling, 32-10, ReLU, momentum | 64 |
+//! | G | 32×32 colour images: residual net of eight layers, batch norm, momentum | 64 |
 //! | H | one prediction of D | 1 |
 
 mod cases;
@@ -24,7 +26,7 @@ use std::path::PathBuf;
 /// What to measure.
 #[derive(Args)]
 pub struct Options {
-    /// A, B, C, D, E64, E256 or H; all of them if left out. May be given several times.
+    /// A, B, C, D, E64, E256, F, G or H; all of them if left out. May be given several times.
     #[arg(long = "case")]
     cases: Vec<String>,
     /// Threads of a step.
