@@ -228,7 +228,7 @@ fn recipes_with_a_slip() {
     assert_eq!(error("embedded = \"mnist\""), "unknown variant `mnist`, expected one of `digits`, `iris`, `mnist1d`");
     assert_eq!(
         error("parquet = \"x\""),
-        "unknown variant `parquet`, expected one of `idx`, `npy`, `npz`, `csv`, `cifar`, `text`, `embedded`, `take`"
+        "unknown variant `parquet`, expected one of `idx`, `npy`, `npz`, `csv`, `cifar`, `text`, `embedded`, `take`, `augmented`"
     );
 }
 
