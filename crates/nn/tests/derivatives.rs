@@ -1,5 +1,4 @@
-//! First and second derivatives of the layers on sequences, of the normalisations, of convolutions, poolings and regions against central
-//! differences in `f64`.
+//! First and second derivatives of the layers and of the poolings of regions against central differences in `f64`.
 
 mod common;
 
@@ -42,6 +41,30 @@ const WINDOWS: [&str; 9] = [
     "global_pool",
     "adaptive_pool",
 ];
+
+/// Over rows [6], or over sequences or images where they want those.
+const OTHERS: [&str; 17] = [
+    "dense",
+    "flatten",
+    "activation",
+    "maxout",
+    "dropout",
+    "multi_sample_dropout",
+    "activity_penalty",
+    "residual",
+    "parallel",
+    "concat",
+    "repeat",
+    "shared",
+    "reshape",
+    "permute",
+    "zero_pad",
+    "upsample",
+    "masking",
+];
+
+/// Over ids, which have no gradient; networks are made of the layers above.
+const ELSEWHERE: [&str; 2] = ["embedding", "network"];
 
 /// The error allowed, `|a - n| / max(1, |n|)`.
 const TOLERANCE: f64 = 1e-7;
@@ -179,6 +202,28 @@ fn check(subject: &str, case: &str, checked: &Checked) {
         assert!(error < TOLERANCE, "{what} of {subject}, {case}: {error}");
         record(what, subject, case, error);
     }
+}
+
+#[test]
+fn rows_and_what_holds_layers() {
+    let mut seen = BTreeSet::new();
+    for (i, layer) in AnyLayer::examples().iter().filter(|layer| OTHERS.contains(&layer.key())).enumerate() {
+        let fits = |shape: &&[usize]| !Graph::new().input("x", *shape).layer(layer.clone()).is_poisoned();
+        let shapes: [&[usize]; 6] = [&[6], &[4], &[3], &[6, 4], &[2, 3], &[2, 3, 4]];
+        let shape = shapes.into_iter().find(fits).unwrap_or_else(|| panic!("no input for {layer:?}"));
+        let batch = 1 + i % 3;
+        let checked = Checked::of(shape, batch, |x, _| x.layer(layer.clone()));
+        check(layer.key(), &format!("{i}, {shape:?}, batch {batch}"), &checked);
+        seen.insert(layer.key());
+    }
+    assert_eq!(seen.len(), OTHERS.len());
+}
+
+#[test]
+fn no_layer_is_left_out() {
+    let known = [&LAYERS[..], &WINDOWS, &OTHERS, &ELSEWHERE].concat();
+    let left: Vec<_> = AnyLayer::KEYS.iter().filter(|key| !known.contains(key)).collect();
+    assert!(left.is_empty(), "{left:?}");
 }
 
 #[test]
