@@ -5,6 +5,10 @@ use crate::model::NodeId;
 use crate::op::{Grad, Result};
 use crate::{GraphError, Node, Op};
 use gradus_tensor::Dim;
+use std::sync::Arc;
+
+/// The last part of the path of a layer's gradients.
+const GRADIENT: &str = "gradient";
 
 impl Graph {
     /// The gradients of a single number with respect to some nodes (variables, inputs or others), each of its node's shape.
@@ -46,10 +50,12 @@ impl Graph {
         let mut cuts: Vec<Option<String>> = vec![None; loss.id + 1];
         parts[loss.id].push(self.scalar(1.0));
         for id in (0..=loss.id).rev() {
+            let first = self.0.borrow().nodes.len();
             sums[id] = total(std::mem::take(&mut parts[id]));
             let Some(dy) = sums[id].clone().filter(|_| wanted[id] && !inputs[id].is_empty()) else { continue };
             let x: Vec<Node> = inputs[id].iter().map(|&i| node(i)).collect();
             let grads = ops[id].grad(&x, &node(id), &dy);
+            self.belong(first, id);
             debug_assert_eq!(grads.len(), x.len(), "{} gives one gradient for each input", ops[id].name());
             for (&input, grad) in inputs[id].iter().zip(grads) {
                 match grad {
@@ -74,6 +80,16 @@ impl Graph {
                 })
             })
             .collect()
+    }
+
+    /// Puts the nodes from `first` on, which have no path of their own, with the layer whose gradient they are.
+    fn belong(&self, first: usize, of: NodeId) {
+        let mut g = self.0.borrow_mut();
+        let path: Arc<str> = match &*g.nodes[of].path {
+            "" => return,
+            path => format!("{path}/{GRADIENT}").into(),
+        };
+        g.nodes[first..].iter_mut().filter(|node| node.path.is_empty()).for_each(|node| node.path = path.clone());
     }
 
     fn name(&self, node: &Node) -> String {

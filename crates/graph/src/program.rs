@@ -6,11 +6,12 @@ use crate::passes::{
     again::masks_of_sources, concrete::concrete, group::group, simplify::simplify, split::split_updates,
     stack::stack_products,
 };
-use crate::plan::{Plan, Wanted, operations, plan, traffic};
+use crate::plan::{Plan, SCOPE, Wanted, operations, plan, traffic};
+use crate::profile::{KernelCost, Profile};
 use crate::state::{Layout, State};
 use crate::{GraphError, Op};
 use gradus_kernels::instr::HostKernel;
-use gradus_kernels::{Bindings, Buffer, Code, Isa, Pool, Real, Tripped};
+use gradus_kernels::{Bindings, Buffer, Code, Isa, Pool, Real, Span, Tripped};
 use std::any::TypeId;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -104,19 +105,6 @@ impl Memory {
     pub fn total(&self) -> usize {
         self.arena + self.constants + self.state
     }
-}
-
-/// A kernel of a compiled step, and what it cost.
-#[derive(Clone, Debug, PartialEq)]
-pub struct KernelCost {
-    /// The kernel with its shapes.
-    pub label: String,
-    /// The time of all steps that were timed.
-    pub time: Duration,
-    /// Floating-point operations of a step.
-    pub operations: usize,
-    /// Bytes that a step reads and writes, each place counted once.
-    pub bytes: usize,
 }
 
 /// A compiled model. Plans are made for each batch size when it first occurs, and kept.
@@ -225,7 +213,7 @@ impl<T: Real> Engine<T> {
         })
     }
 
-    /// Runs steps as [`Engine::run`] does, on one thread, and tells what each kernel cost, in the order they run.
+    /// Runs steps as [`Engine::run`] does, and tells what each kernel cost and which thread did what when.
     ///
     /// # Errors
     /// As [`Engine::run`].
@@ -235,21 +223,21 @@ impl<T: Real> Engine<T> {
         inputs: &[&[T]],
         batch: usize,
         steps: usize,
-    ) -> std::result::Result<Vec<KernelCost>, RunError> {
+        pool: &Pool,
+    ) -> std::result::Result<Profile, RunError> {
         self.prepare(batch)?;
-        let mut times = vec![Duration::ZERO; self.plans[&batch].labels.len()];
+        let room = self.plans[&batch].labels.len() * steps;
+        let mut threads: Vec<Vec<Span>> = (0..pool.threads()).map(|_| Vec::with_capacity(room)).collect();
         self.walk(state, inputs, batch, steps, |code, memory, seed, step, sums| {
-            code.run_timed(memory, seed, step, steps, sums, &mut times)
+            code.run_traced(memory, seed, step, steps, sums, pool, &mut threads)
         })?;
         let program = &self.plans[&batch];
-        let kernels = program.labels.iter().zip(program.code.instrs()).zip(times);
-        let cost = kernels.map(|((label, instr), time)| KernelCost {
-            label: label.clone(),
-            time,
-            operations: operations(instr),
-            bytes: traffic(instr) * size_of::<T>(),
+        let kernels = program.labels.iter().zip(program.code.instrs()).map(|(label, instr)| {
+            let (label, path) = label.split_once(SCOPE).unwrap_or((label, ""));
+            let (operations, bytes) = (operations(instr), traffic(instr) * size_of::<T>());
+            KernelCost { label: label.into(), path: path.into(), time: Duration::ZERO, operations, bytes }
         });
-        Ok(cost.collect())
+        Ok(Profile::new(kernels.collect(), threads))
     }
 
     fn walk(

@@ -3,7 +3,7 @@
 //! `cargo run --release -p gradus-kernels --example throughput [ISA] [THREADS] [products|maps|convolutions|others]`; pin it to a core for steady figures.
 
 use gradus_kernels::instr::*;
-use gradus_kernels::{Binary, Bindings, Buffer, Code, Expr, Inst, Isa, Pool, Sizes, Term, Unary};
+use gradus_kernels::{Binary, Bindings, Buffer, Code, Expr, Inst, Isa, Machine, Pool, Sizes, Term, Unary};
 use std::time::Instant;
 
 const ROOM: usize = 1 << 23;
@@ -28,6 +28,11 @@ fn main() {
     state.iter_mut().for_each(|x| *x = rng.uniform() as f32 - 0.5);
     let mut bench = Bench { isa, pool: Pool::new(threads), arena: Buffer::zeroed(ROOM), state };
     println!("{isa}, {threads} threads");
+    let machine = Machine::measure(isa, &bench.pool);
+    println!("{:.1} GFLOP/s", machine.flops / 1e9);
+    for level in &machine.levels {
+        println!("{:>6} {:.1} GB/s", level.name, level.rate / 1e9);
+    }
     let section = args.next().unwrap_or_default();
     let wanted = |name: &str| section.is_empty() || section == name;
     if wanted("products") {

@@ -8,7 +8,7 @@ use crate::verify::{CodeError, check, check_scalar};
 use crate::{Buffer, Isa, Pool, Real};
 use std::cell::UnsafeCell;
 use std::fmt;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// How many elements each memory has.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -108,12 +108,23 @@ pub trait Compiled: Sized {
     ) -> Result<(), Tripped>;
 }
 
+/// A stretch of time that a thread worked at one instruction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    /// Its number in [`Code::instrs`].
+    pub instr: usize,
+    /// When it began.
+    pub start: Instant,
+    /// When it ended.
+    pub end: Instant,
+}
+
 /// How a run goes.
 pub enum How<'a> {
     /// On the threads of a pool.
     Threads(&'a Pool),
-    /// On this thread alone, with the time of each instruction added to its own.
-    Timed(&'a mut [Duration]),
+    /// On the threads of a pool, and each writes down what it did when.
+    Traced(&'a Pool, &'a mut [Vec<Span>]),
 }
 
 macro_rules! compile {
@@ -275,25 +286,26 @@ impl<T: Real> Code<T> {
         T::walk(self, memory, seed, first_step, steps, sums, How::Threads(pool))
     }
 
-    /// Runs as [`Code::run`] does, on one thread, and adds the time that each instruction took to `times`, one for each of
-    /// [`Code::instrs`]. Reading the clock takes some 30 ns an instruction.
+    /// Runs as [`Code::run`] does, and adds to `spans[i]` what thread `i` did when, in order. Reading the clock takes some 30 ns an
+    /// instruction.
     ///
     /// # Errors
     /// If a guard trips.
     ///
     /// # Panics
-    /// As [`Code::run`]; if `times` has another length than the instructions.
-    pub fn run_timed(
+    /// As [`Code::run`]; if there are not as many lists as threads.
+    pub fn run_traced(
         &mut self,
         memory: Bindings<'_, T>,
         seed: u64,
         first_step: u64,
         steps: usize,
         sums: &mut [f64],
-        times: &mut [Duration],
+        pool: &Pool,
+        spans: &mut [Vec<Span>],
     ) -> Result<(), Tripped> {
-        assert_eq!(times.len(), self.instrs.len(), "a time for every instruction");
-        T::walk(self, memory, seed, first_step, steps, sums, How::Timed(times))
+        assert_eq!(spans.len(), pool.threads(), "a list for every thread");
+        T::walk(self, memory, seed, first_step, steps, sums, How::Traced(pool, spans))
     }
 
     #[inline(always)]
@@ -312,7 +324,7 @@ impl<T: Real> Code<T> {
         assert!(inputs.iter().zip(&self.sizes.inputs).all(|(x, n)| x.len() == steps * n), "inputs for every step");
         assert_eq!(sums.len(), self.scalars.len(), "a sum for every scalar");
         let threads = match &how {
-            How::Threads(pool) if self.parallel => self.threads.len().min(pool.threads()),
+            How::Threads(pool) | How::Traced(pool, _) if self.parallel => self.threads.len().min(pool.threads()),
             _ => 1,
         };
         let spaces = [arena.as_mut_ptr(), consts.as_ptr().cast_mut(), state.as_mut_ptr()];
@@ -337,32 +349,12 @@ impl<T: Real> Code<T> {
             barrier: Barrier::new(threads),
             sums: sums.as_mut_ptr(),
             tripped: UnsafeCell::new(None),
-            times: std::ptr::null_mut(),
+            spans: std::ptr::null_mut(),
         };
-        let pool = match how {
-            How::Threads(pool) => pool,
-            How::Timed(times) => {
-                let walk = Walk { times: times.as_mut_ptr(), ..walk };
-                // SAFETY: as below; there is a time for every instruction.
-                unsafe { walk.steps::<false, true>(0, 1) };
-                return walk.outcome();
-            }
-        };
-        if threads > 1 {
-            let job = |i: usize| {
-                if i < threads {
-                    let _leave = GiveUp(&walk.barrier);
-                    // SAFETY: every thread below `threads` walks once, and they meet where they must.
-                    unsafe { walk.steps::<true, false>(i, threads) };
-                }
-            };
-            if pool.run(&job) {
-                return walk.outcome();
-            }
+        match how {
+            How::Threads(pool) => walk.all::<false>(threads, pool),
+            How::Traced(pool, spans) => Walk { spans: spans.as_mut_ptr(), ..walk }.all::<true>(threads, pool),
         }
-        // SAFETY: the memory was compared with the sizes that every instruction was checked against; one thread walks.
-        unsafe { walk.steps::<false, false>(0, 1) };
-        walk.outcome()
     }
 
     /// The instructions.
@@ -405,11 +397,11 @@ struct Walk<'a, T> {
     barrier: Barrier,
     sums: *mut f64,
     tripped: UnsafeCell<Option<Tripped>>,
-    /// A time for every instruction, if they are timed.
-    times: *mut Duration,
+    /// For every thread what it did, if that is written down.
+    spans: *mut Vec<Span>,
 }
 
-// SAFETY: thread `i` uses element `i` of `threads`; the first thread alone writes `sums` and `tripped`; the rest is read, or
+// SAFETY: thread `i` uses element `i` of `threads` and `spans`; the first thread alone writes `sums` and `tripped`; the rest is read, or
 // written by nodes that keep apart by their parts and by meetings.
 unsafe impl<T: Real> Sync for Walk<'_, T> {}
 
@@ -425,11 +417,31 @@ impl Drop for GiveUp<'_> {
 }
 
 impl<T: Real> Walk<'_, T> {
+    /// Runs all threads' shares. The memory was compared with the sizes that every instruction was checked against.
+    #[inline(always)]
+    fn all<const TRACED: bool>(self, threads: usize, pool: &Pool) -> Result<(), Tripped> {
+        if threads > 1 {
+            let job = |i: usize| {
+                if i < threads {
+                    let _leave = GiveUp(&self.barrier);
+                    // SAFETY: every thread below `threads` walks once, and they meet where they must.
+                    unsafe { self.steps::<true, TRACED>(i, threads) };
+                }
+            };
+            if pool.run(&job) {
+                return self.outcome();
+            }
+        }
+        // SAFETY: one thread walks.
+        unsafe { self.steps::<false, TRACED>(0, 1) };
+        self.outcome()
+    }
+
     /// Runs this thread's share of all steps.
     ///
     /// # Safety
     /// Each thread below `threads` calls this once; the bases are those of memory that fits the code.
-    unsafe fn steps<const MEET: bool, const TIMED: bool>(&self, thread: usize, threads: usize) {
+    unsafe fn steps<const MEET: bool, const TRACED: bool>(&self, thread: usize, threads: usize) {
         // SAFETY: this thread's own element.
         let own = unsafe { &mut *self.threads.add(thread) };
         let mut context = Context {
@@ -446,7 +458,7 @@ impl<T: Real> Walk<'_, T> {
                 if MEET && node.wait && !self.barrier.wait() {
                     return;
                 }
-                let start = TIMED.then(Instant::now);
+                let start = (TRACED && thread < node.parts).then(Instant::now);
                 let mut part = thread;
                 while part < node.parts {
                     // SAFETY: the caller's; parts of one node keep apart, and `wait` keeps nodes apart.
@@ -462,8 +474,8 @@ impl<T: Real> Walk<'_, T> {
                     part += threads;
                 }
                 if let Some(start) = start {
-                    // SAFETY: there is a time for every instruction, and one thread walks.
-                    unsafe { *self.times.add(node.instr) += start.elapsed() };
+                    // SAFETY: there is a list for every thread, and this is the thread's own.
+                    unsafe { (*self.spans.add(thread)).push(Span { instr: node.instr, start, end: Instant::now() }) };
                 }
             }
             if MEET && self.wait_last && !self.barrier.wait() {

@@ -7,6 +7,7 @@
 //! | [`Code`] | a checked list of instructions that runs |
 //! | [`mod@reference`] | what each instruction means, in the plainest code |
 //! | [`random`] | the random numbers of an instruction |
+//! | [`Machine`] | the least time that work takes here: the roofline |
 //! | [`Pool`], [`Buffer`], [`Isa`], [`Real`] | threads, memory, instruction sets, element types |
 //!
 //! Inside: `simd` is the vector trait that every kernel is written over, `math` the functions on vectors; `map`, `matmul`,
@@ -22,6 +23,7 @@ pub mod expr;
 mod index;
 pub mod instr;
 mod isa;
+mod machine;
 mod map;
 mod math;
 mod matmul;
@@ -40,9 +42,10 @@ mod tiles;
 mod verify;
 
 pub use buffer::Buffer;
-pub use code::{Bindings, Code, Sizes, Tripped};
+pub use code::{Bindings, Code, Sizes, Span, Tripped};
 pub use expr::{Binary, Expr, Inst, Random, Term, Unary, ValueId};
 pub use isa::{Isa, UnknownIsa};
+pub use machine::{Bound, Level, Machine, Roof};
 pub use pool::Pool;
 pub use real::Real;
 pub use verify::CodeError;

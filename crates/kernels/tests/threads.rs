@@ -103,6 +103,15 @@ fn run(
     steps: usize,
     input: &[f32],
 ) -> (Vec<f32>, Vec<f64>, Result<(), Tripped>) {
+    run_with(isa, threads, input, |code, memory, sums| code.run(memory, 1, 10, steps, sums, pool))
+}
+
+fn run_with(
+    isa: Isa,
+    threads: usize,
+    input: &[f32],
+    run: impl FnOnce(&mut Code<f32>, Bindings<'_, f32>, &mut [f64]) -> Result<(), Tripped>,
+) -> (Vec<f32>, Vec<f64>, Result<(), Tripped>) {
     let (instrs, sizes, scalars) = chain();
     let mut code = Code::new(instrs, sizes.clone(), scalars, isa, threads).expect("valid");
     assert!(code.is_parallel());
@@ -111,8 +120,36 @@ fn run(
         (vec![0.0; sizes.arena], (0..sizes.state).map(|_| rng.normal() as f32).collect::<Vec<_>>());
     let mut sums = vec![0.0; 3];
     let memory = Bindings { arena: &mut arena, consts: &[], state: &mut state, inputs: &[input] };
-    let result = code.run(memory, 1, 10, steps, &mut sums, pool);
+    let result = run(&mut code, memory, &mut sums);
     (state, sums, result)
+}
+
+#[test]
+fn a_traced_run_gives_the_same_bits_and_tells_who_did_what() {
+    let mut rng = Rng::new(1, 0, 0);
+    let steps = 3;
+    let input: Vec<f32> = (0..steps * M * N).map(|_| rng.normal() as f32).collect();
+    let instrs = chain().0.len();
+    let plain = run(Isa::detect(), 1, &Pool::new(1), steps, &input);
+    for threads in [1, 3] {
+        let pool = Pool::new(threads);
+        let mut spans = vec![vec![]; threads];
+        let traced = run_with(Isa::detect(), threads, &input, |code, memory, sums| {
+            code.run_traced(memory, 1, 10, steps, sums, &pool, &mut spans)
+        });
+        assert!(traced == plain, "{threads}");
+        assert!(spans.iter().flatten().all(|span| span.start <= span.end && span.instr < instrs));
+        for own in &spans {
+            assert!(own.windows(2).all(|pair| pair[0].end <= pair[1].start), "{own:?}");
+        }
+        // Every instruction of every step, and the small ones on the first thread alone.
+        let count = |own: &[gradus_kernels::Span], i: usize| own.iter().filter(|span| span.instr == i).count();
+        for i in 0..instrs {
+            assert!(spans.iter().map(|own| count(own, i)).sum::<usize>() >= steps, "{i}");
+        }
+        assert!(spans[1..].iter().all(|own| count(own, instrs - 1) == 0));
+        assert!(threads == 1 || spans[1..].iter().any(|own| !own.is_empty()));
+    }
 }
 
 #[test]

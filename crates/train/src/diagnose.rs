@@ -151,7 +151,7 @@ impl Replay<'_> {
             };
         }
         match &*node.path {
-            "" => {
+            path if path.is_empty() || path.ends_with("/gradient") => {
                 let towards = self.step.outputs().iter().filter(|(name, at)| name.starts_with("gradient/") && *at > id);
                 let towards = towards.min_by_key(|o| o.1).and_then(|o| o.0.strip_prefix("gradient/"));
                 let of = towards.map_or_else(String::new, |p| format!(" on the way to the gradient of `{p}`"));

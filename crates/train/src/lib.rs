@@ -15,6 +15,7 @@
 //! | [`GradientCheck`] | compiled gradients against central differences |
 //! | [`inspect`] | activations, gradients and updates of each layer, with a verdict |
 //! | [`LrFind`] | which learning rates a network learns at |
+//! | [`StepProfile`] | what a step costs, kernel by kernel |
 //! | [`Surface`] | optimisers on surfaces of two parameters |
 //! | [`TrainError`] | everything that can go wrong here |
 //!
@@ -70,6 +71,7 @@ mod model_file;
 mod number;
 mod objective;
 mod predict;
+mod profile;
 pub mod retrain;
 mod run;
 pub mod sanity;
@@ -90,6 +92,7 @@ pub use interrupt::{Interrupt, Signal};
 pub use lr_find::{LrFind, LrFindOptions, LrPoint, LrVerdict};
 pub use model_file::ModelFile;
 pub use predict::Predictor;
+pub use profile::StepProfile;
 pub use retrain::{Retrain, retrain_file};
 pub use sanity::{OverfitCheck, OverfitOptions};
 pub use stops::{

@@ -161,24 +161,19 @@ impl Case {
     }
 
     /// What each kernel of a training step costs: the medians over some steps.
-    pub fn profile(&self, isa: Isa) -> Result<Vec<KernelCost>, String> {
+    pub fn profile(&self, threads: usize, isa: Isa) -> Result<Vec<KernelCost>, String> {
         let (x, y) = self.data();
         let model = self.training(|step| step)?;
         let mut state = State::<f32>::new(&model, 0);
-        let request = Request { isa, ..Request::training(&["data_loss"]) };
+        let request = Request { isa, threads, ..Request::training(&["data_loss"]) };
         let mut engine = Engine::new(&model, request).map_err(|e| e.to_string())?;
+        let pool = Pool::new(threads);
         let features = self.input.iter().product::<usize>();
         let inputs = [&x[..self.batch * features], &y[..self.batch]];
-        let mut steps = (0..STEPS)
-            .map(|_| engine.profile(&mut state, &inputs, self.batch, 1).map_err(|e| e.to_string()))
+        let steps = (0..STEPS)
+            .map(|_| engine.profile(&mut state, &inputs, self.batch, 1, &pool).map_err(|e| e.to_string()))
             .collect::<Result<Vec<_>, _>>()?;
-        let mut kernels = steps.pop().unwrap_or_default();
-        for (i, kernel) in kernels.iter_mut().enumerate() {
-            let mut times: Vec<_> = steps.iter().map(|step| step[i].time).collect();
-            times.sort();
-            kernel.time = times[times.len() / 2];
-        }
-        Ok(kernels)
+        Ok(KernelCost::medians(&steps))
     }
 
     /// Times the case's step, or its prediction.

@@ -16,11 +16,11 @@ mod extras;
 mod measure;
 mod peers;
 mod profile;
-mod sweeps;
+mod updates;
 
 use cases::Case;
 use clap::Args;
-use gradus_kernels::Isa;
+use gradus_kernels::{Isa, Machine, Pool};
 use std::path::PathBuf;
 
 /// What to measure.
@@ -41,7 +41,7 @@ pub struct Options {
     /// Print each case's schedule instead of timing it.
     #[arg(long)]
     plan: bool,
-    /// Print the time of each kernel of the case's step, with its share of a step, instead of timing the whole.
+    /// Print the time of each kernel of the case's step, with its share of a step and of the machine's limits, instead of timing the whole.
     #[arg(long)]
     profile: bool,
     /// A folder of programs that measure the same cases in other frameworks, to run in turn with ours.
@@ -79,7 +79,7 @@ pub fn run(options: &Options) -> Result<(), String> {
         return Err(format!("this processor has no {isa}"));
     }
     if let Some(parameters) = options.optimizers {
-        return sweeps::run(parameters, options.threads, isa);
+        return updates::run(parameters, options.threads, isa);
     }
     if options.extras {
         return match options.plan {
@@ -94,9 +94,12 @@ pub fn run(options: &Options) -> Result<(), String> {
         return Ok(());
     }
     if options.profile {
+        let machine = Machine::measure(isa, &Pool::new(options.threads));
+        profile::print_machine(&machine);
         return chosen.into_iter().try_for_each(|case| {
             println!("{}", case.name);
-            profile::print(&case.profile(isa)?)
+            profile::print(&case.profile(options.threads, isa)?, &machine);
+            Ok(())
         });
     }
     if !options.json {

@@ -1,7 +1,7 @@
 //! A group as an instruction.
 
 use super::value::Value;
-use super::{Planner, text};
+use super::{Planner, SCOPE, text};
 use crate::model::{NodeId, padded};
 use crate::passes::group::Work;
 use crate::{Kernel, Op};
@@ -16,7 +16,7 @@ impl<T: Real> Planner<'_, T> {
         let group = &self.groups.groups[g];
         let names: Vec<&str> = group.nodes.iter().map(|&n| self.dag.nodes[n].op.name()).collect();
         let last = &self.dag.nodes[*group.nodes.last().expect("groups have members")];
-        let scope = if last.path.is_empty() { String::new() } else { format!("  // {}", last.path) };
+        let scope = if last.path.is_empty() { String::new() } else { format!("{SCOPE}{}", last.path) };
         match group.work {
             Work::Map => {
                 let label = format!("map {} {}{scope}", text(&group.domain), names.join(" "));

@@ -57,6 +57,8 @@ pub(crate) struct Plan<T> {
     pub(crate) scalars: Vec<Loc>,
 }
 
+/// Stands in an instruction's label before the path of its layer.
+pub(crate) const SCOPE: &str = "  // ";
 /// Elements are placed at multiples of a cache line.
 const ALIGN: usize = 16;
 /// While planning, an arena offset is a buffer's number times this, plus the offset within it.

@@ -2,15 +2,15 @@
 
 use super::measure::{self, Timing};
 use gradus_graph::{Constant, Engine, Graph, Kind, Request, Role, State};
-use gradus_kernels::{Isa, Pool};
+use gradus_kernels::{Isa, Machine, Pool};
 use gradus_nn::{AnyOptimizer, Updates};
 use gradus_tensor::Shape;
-use std::hint::black_box;
 
 /// Times every rule with its defaults and prints the time beside that of the memory traffic: parameters and slots read and written, the
 /// gradient read.
 pub fn run(parameters: usize, threads: usize, isa: Isa) -> Result<(), String> {
-    let rate = triad();
+    let machine = Machine::measure(isa, &Pool::new(threads));
+    let rate = machine.levels.last().map_or(f64::INFINITY, |level| level.rate);
     println!("triad: {:.1} GB/s\n", rate / 1e9);
     println!("{:<12} {:>6} {:>12} {:>12} {:>8}", "optimizer", "slots", "µs a step", "µs memory", "ratio");
     let mut seen = vec![];
@@ -49,20 +49,4 @@ fn measure(optimizer: &AnyOptimizer, parameters: usize, threads: usize, isa: Isa
         Some(e) => Err(e.to_string()),
         None => Ok((Timing::new("gradus".into(), optimizer.key(), 1, us, cpu, first), slots)),
     }
-}
-
-/// Bytes a second of `a = b + s·c` over arrays far larger than the caches, three arrays counted (STREAM).
-fn triad() -> f64 {
-    const LEN: usize = 1 << 24;
-    let (mut a, b, c) = (vec![0f32; LEN], vec![1f32; LEN], vec![2f32; LEN]);
-    let mut times: Vec<f64> = (0..9)
-        .map(|i| {
-            let (start, s) = (std::time::Instant::now(), i as f32);
-            a.iter_mut().zip(&b).zip(&c).for_each(|((a, b), c)| *a = b + s * c);
-            black_box(&a);
-            start.elapsed().as_secs_f64()
-        })
-        .collect();
-    times.sort_by(f64::total_cmp);
-    (3 * LEN * size_of::<f32>()) as f64 / times[times.len() / 2]
 }

@@ -1,0 +1,177 @@
+//! What a training step costs, kernel by kernel, on the data that it is to be trained on.
+
+use crate::error::{Result, TrainError};
+use crate::objective::Objective;
+use crate::run::loader_options;
+use crate::trainer::Trainer;
+use gradus_data::Dataset;
+use gradus_data::loader::{Loader, LoaderMode, LoaderOptions};
+use gradus_graph::{Engine, KernelCost, Memory, Profile, Request, State};
+use gradus_kernels::{Isa, Pool};
+use gradus_nn::Schedule as _;
+use gradus_nn::step::Time;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Most steps that are timed.
+const MOST_STEPS: usize = 100_000;
+/// The last steps whose kernels are kept with their times of day.
+const TRACED: usize = 20;
+/// Predictions of one sample that are timed.
+const PREDICTIONS: usize = 200;
+
+/// What a training step costs.
+#[derive(Clone, Debug)]
+pub struct StepProfile {
+    /// Samples of a step.
+    pub batch: usize,
+    /// Threads of a step.
+    pub threads: usize,
+    /// The instruction set.
+    pub isa: Isa,
+    /// Steps that were timed.
+    pub steps: usize,
+    /// The kernels in the order they run, each with its median time.
+    pub kernels: Vec<KernelCost>,
+    /// The last of the steps that were timed kernel by kernel.
+    pub last: Vec<Profile>,
+    /// The time of a whole step in seconds when no kernel is timed: median, 10th and 90th percentile.
+    pub step: [f64; 3],
+    /// Seconds to add losses, gradients and updates to the network.
+    pub differentiating: f64,
+    /// Seconds to optimise the graph, plan its memory and prepare its kernels.
+    pub compiling: f64,
+    /// The memory that a step works in.
+    pub memory: Memory,
+    /// Trained numbers.
+    pub parameters: usize,
+    /// The time to predict one sample in seconds: the median.
+    pub predicting: f64,
+}
+
+impl Trainer<'_> {
+    /// Times training steps of a copy of the initial weights, on batches as a run would take them; nothing of the trainer changes. Half
+    /// of `steps` steps, but at least one, warm up; then `steps` are timed as a whole and `steps` kernel by kernel.
+    ///
+    /// # Errors
+    /// Everything that [`Trainer::fit`] refuses before its first step; 0 steps or more than 100,000; fewer samples than a batch; a loss
+    /// that is not finite.
+    ///
+    /// ```
+    /// use gradus_data::readers::Embedded;
+    /// use gradus_graph::Graph;
+    /// use gradus_nn::{LayerExt, layers::Dense, losses::CrossEntropy, optimizers::Sgd};
+    /// use gradus_train::Trainer;
+    /// let g = Graph::new();
+    /// let y = g.input("x", [4]).layer(Dense::new(16).tanh()).layer(Dense::new(3));
+    /// let model = g.model(&[("species", &y)])?;
+    /// let trainer = Trainer::new(&model).loss("species", CrossEntropy::default()).optimizer(Sgd::default()).threads(1);
+    /// let profile = trainer.profile(&Embedded::Iris.read(), 20)?;
+    /// assert!(profile.kernels.iter().any(|kernel| kernel.path == "dense") && profile.step[0] > 0.0);
+    /// # Ok::<(), gradus_train::TrainError>(())
+    /// ```
+    pub fn profile(&self, data: &Dataset, steps: usize) -> Result<StepProfile> {
+        let refused = |option, received: usize, expected: String| {
+            Err(TrainError::Option { option, received: received.to_string(), expected })
+        };
+        if !(1..=MOST_STEPS).contains(&steps) {
+            return refused("steps", steps, "1 to 100,000".into());
+        }
+        gradus_data::check::check_training(data, self.batch_size)?;
+        if data.len() < self.batch_size {
+            let expected = format!("at most the {} training samples", data.len());
+            return refused("batch_size", self.batch_size, expected);
+        }
+        let own = LoaderOptions { mode: LoaderMode::Inline, drop_last: true, ..loader_options(self) };
+        let mut loader = Loader::new(Arc::new(data.clone()), own)?;
+        let steps_per_epoch = loader.steps_per_epoch() as u64;
+
+        let begun = Instant::now();
+        let per = self.objective.per;
+        let scheduled = self.objective.schedule.plateau().is_none();
+        let time = Time { per, steps_per_epoch, total_steps: Some(steps_per_epoch.max(steps as u64 * 3)) };
+        let step = self.objective.step(data, scheduled.then_some(time))?;
+        let differentiating = begun.elapsed().as_secs_f64();
+        self.objective.check(&step, data, "training")?;
+        let mut state = State::<f32>::new(&step, self.seed);
+        if let Some(initial) = &self.initial {
+            state.copy_from(initial);
+        }
+        let begun = Instant::now();
+        let request = Request { isa: self.isa, threads: self.threads, ..Request::training(&["data_loss"]) };
+        let mut engine = Engine::new(&step, request)?;
+        engine.prepare(self.batch_size)?;
+        let compiling = begun.elapsed().as_secs_f64();
+
+        let pool = Pool::new(self.threads);
+        let is_target = Objective::is_target(&step);
+        let mut at = 0;
+        let mut batches = |count: usize, run: &mut dyn FnMut(&[&[f32]]) -> Result<()>| -> Result<()> {
+            for _ in 0..count {
+                let place = (at % steps_per_epoch) as usize;
+                let mut chunks = loader.steps(at / steps_per_epoch, place..place + 1);
+                let Some(chunk) = chunks.next_chunk() else { break };
+                let feeds: Vec<&[f32]> =
+                    is_target.iter().map(|&t| if t { chunk.targets() } else { chunk.inputs() }).collect();
+                run(&feeds)?;
+                at += 1;
+            }
+            Ok(())
+        };
+        let batch = self.batch_size;
+        batches((steps / 2).max(1), &mut |feeds| Ok(engine.run(&mut state, feeds, batch, 1, &pool)?))?;
+        let mut whole = vec![];
+        batches(steps, &mut |feeds| {
+            let begun = Instant::now();
+            engine.run(&mut state, feeds, batch, 1, &pool)?;
+            whole.push(begun.elapsed().as_secs_f64());
+            Ok(())
+        })?;
+        let mut profiles = vec![];
+        batches(steps, &mut |feeds| {
+            profiles.push(engine.profile(&mut state, feeds, batch, 1, &pool)?);
+            // Only the last ones keep what each thread did.
+            if profiles.len() > TRACED {
+                let done = profiles.len() - TRACED - 1;
+                profiles[done].threads = vec![];
+            }
+            Ok(())
+        })?;
+        let quantiles = sorted(whole);
+        let quantile = |q: f64| quantiles[((quantiles.len() - 1) as f64 * q).round() as usize];
+        Ok(StepProfile {
+            batch,
+            threads: self.threads,
+            isa: self.isa,
+            steps,
+            kernels: KernelCost::medians(&profiles),
+            last: profiles.split_off(profiles.len().saturating_sub(TRACED)),
+            step: [quantile(0.5), quantile(0.1), quantile(0.9)],
+            differentiating,
+            compiling,
+            memory: engine.memory(batch)?,
+            parameters: self.objective.model.parameters(),
+            predicting: self.time_of_prediction(data, &state)?,
+        })
+    }
+
+    /// The median time of predicting one sample.
+    fn time_of_prediction(&self, data: &Dataset, state: &State<f32>) -> Result<f64> {
+        let Some(head) = self.objective.heads.first() else { return Ok(0.0) };
+        let mut predictor = self.predictor(&head.output, state)?;
+        let sample = data.input_row(0);
+        predictor.predict(sample)?;
+        let mut times = vec![];
+        for _ in 0..PREDICTIONS {
+            let begun = Instant::now();
+            predictor.predict(sample)?;
+            times.push(begun.elapsed().as_secs_f64());
+        }
+        Ok(sorted(times)[PREDICTIONS / 2])
+    }
+}
+
+fn sorted(mut times: Vec<f64>) -> Vec<f64> {
+    times.sort_by(f64::total_cmp);
+    times
+}
