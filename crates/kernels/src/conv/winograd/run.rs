@@ -186,27 +186,27 @@ impl<T: Real> Winograd<T> {
             let from = a.add(tile.image * self.a.1).wrapping_add(corner);
             let line = columns * self.channels;
             let point = self.a_point();
+            macro_rules! transform {
+                (from |$i:ident, $j:ident| $load:expr, at $c:ident) => {{
+                    let mut $c = 0;
+                    while $c < self.channels {
+                        both!(S, POINTS -> POINTS by input,
+                            from |$i, $j| $load,
+                            to |i, j, v| S::store(to.add((i * POINTS + j) * point + $c), v));
+                        $c += S::LANES;
+                    }
+                }};
+            }
+            // Most tiles lie inside: theirs are loads without a condition.
             let inside = |first: usize, size: usize| first < size && first + POINTS <= size;
             if inside(row, rows) && inside(column, columns) {
-                let mut c = 0;
-                while c < self.channels {
-                    both!(S, POINTS -> POINTS by input,
-                        from |i, j| S::load(from.add(i * line + j * self.channels + c)),
-                        to |i, j, v| S::store(to.add((i * POINTS + j) * point + c), v));
-                    c += S::LANES;
-                }
-                return;
-            }
-            let mut c = 0;
-            while c < self.channels {
-                both!(S, POINTS -> POINTS by input,
-                    from |i, j| if row.wrapping_add(i) < rows && column.wrapping_add(j) < columns {
-                        S::load(from.wrapping_add(i * line + j * self.channels + c))
-                    } else {
-                        S::zero()
-                    },
-                    to |i, j, v| S::store(to.add((i * POINTS + j) * point + c), v));
-                c += S::LANES;
+                transform!(from |i, j| S::load(from.add(i * line + j * self.channels + c)), at c);
+            } else {
+                transform!(from |i, j| if row.wrapping_add(i) < rows && column.wrapping_add(j) < columns {
+                    S::load(from.wrapping_add(i * line + j * self.channels + c))
+                } else {
+                    S::zero()
+                }, at c);
             }
         }
     }
