@@ -149,10 +149,36 @@ fn looks_up(model: &Model) -> bool {
     })
 }
 
+/// The last node of a layer that a prediction needs: its output, unless it hands its input on as it is.
+fn last_of(place: &Place, model: &Model, needed: &[bool]) -> Option<NodeId> {
+    let nodes = model.nodes();
+    (0..nodes.len())
+        .rev()
+        .find(|&id| needed[id] && !matches!(nodes[id].op, Op::Variable(_)) && place.holds(&nodes[id].path))
+}
+
+/// Layers with their outputs; for a network known by name those of its layers, which stand in its place.
+fn opened(places: &[Place], model: &Model, outputs: &[NodeId]) -> Vec<(Place, NodeId)> {
+    let needed = needed(model);
+    let mut all = vec![];
+    for (place, &output) in places.iter().zip(outputs) {
+        if !matches!(place.layer, AnyLayer::Network(_)) {
+            all.push((place.clone(), output));
+            continue;
+        }
+        for chain in &place.held {
+            let ends = chain.iter().filter_map(|inner| Some((inner.clone(), last_of(inner, model, &needed)?)));
+            let (inner, ends): (Vec<Place>, Vec<NodeId>) = ends.unzip();
+            all.extend(opened(&inner, model, &ends));
+        }
+    }
+    all
+}
+
 fn watched(places: &[Place], model: &Model, outputs: &[NodeId]) -> Vec<Watched> {
     const NONE: &str = "identity";
     let mut watched: Vec<Watched> = vec![];
-    for (place, &output) in places.iter().zip(outputs) {
+    for (place, output) in opened(places, model, outputs) {
         let (name, layer) = (place.scope.clone(), &place.layer);
         let passes = |key: &str| key == "flatten" || key.contains("dropout");
         match layer {
@@ -234,8 +260,8 @@ impl Table<'_> {
         }
         let (model, needed) = (self.model, &self.needed);
         let nodes = || model.nodes().iter().enumerate().filter(|(_, node)| place.holds(&node.path));
-        if let Some((_, last)) = nodes().rfind(|(id, node)| needed[*id] && !matches!(node.op, Op::Variable(_))) {
-            output = last.shape.clone();
+        if let Some(last) = last_of(place, model, needed) {
+            output = model.nodes()[last].shape.clone();
         }
         let parameters = nodes().filter_map(|(_, node)| match node.op {
             Op::Variable(v) => Some(&model.variables()[v]).filter(|v| v.role.trainable()),
