@@ -1,6 +1,7 @@
 //! All layers of a recipe, those that others hold too: where each stands in the recipe, and under which path in the model.
 
-use gradus_nn::layers::Sight;
+use gradus_graph::ShapeError;
+use gradus_nn::layers::{Held, Sight};
 use gradus_nn::{AnyLayer, Layer as _};
 use std::collections::HashMap;
 
@@ -53,6 +54,20 @@ impl Place {
         self.held.iter().flatten().for_each(|inner| inner.inside_out(all));
         all.push(self);
     }
+}
+
+/// The outermost repetition of which there come too many layers to walk through, by its place in the recipe and what it says.
+pub fn too_many(layers: &[AnyLayer], setting: &str) -> Option<(String, ShapeError)> {
+    layers.iter().enumerate().find_map(|(i, layer)| {
+        let (place, held) = (format!("{setting}.{i}.{}", layer.key()), layer.held());
+        if held.iter().map(Held::count).fold(0, usize::saturating_add) <= Held::MOST {
+            return None;
+        }
+        if let (AnyLayer::Repeat(_), Err(error)) = (layer, layer.check()) {
+            return Some((place, error));
+        }
+        held.iter().find_map(|held| too_many(&held.layers, &format!("{place}.{}", held.setting)))
+    })
 }
 
 /// No more repetitions are walked through: more are refused by the layer, once it is found.

@@ -132,6 +132,13 @@ fn containers_check_what_they_hold() {
     }
     assert_eq!(problem("{ parallel = { branches = [] } }"), told("`branches` of at least one branch", "none"));
     assert_eq!(problem("{ repeat = { times = 0, layers = ['flatten'] } }"), told("`times` of at least 1", "0"));
+    let thousand = |layers: &str| format!("{{ repeat = {{ times = 1000, layers = [{layers}] }} }}");
+    let nested = |depth: usize| (0..depth).fold("'flatten'".to_string(), |inner, _| thousand(&inner));
+    assert_eq!(
+        problem(&nested(3)),
+        told("`times` of so few that at most 10000 layers come of it", "1000, each time of 1001001 layers")
+    );
+    assert!(problem(&nested(8)).1.contains("each time of more layers than can be counted"));
     let axis = "{ parallel = { branches = [[], []], merge = 'sum', axis = 1 } }";
     assert_eq!(problem(axis), told("no `axis` where branches are merged element by element", "1"));
     let name = "{ shared = { name = 'a/b', layers = ['flatten'] } }";

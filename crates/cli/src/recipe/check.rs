@@ -3,7 +3,7 @@
 use super::document::Document;
 use super::error::RecipeError;
 use super::{Part, Recipe};
-use crate::layers::places;
+use crate::layers::{places, too_many};
 use gradus_data::{Augment, DataError, Source};
 use gradus_nn::{Layer as _, Loss as _, Optimizer as _, Schedule as _, regularizers::Regularizer as _};
 use gradus_train::{Every, Retrain, TrainError};
@@ -16,6 +16,9 @@ pub(super) fn check(recipe: &Recipe, document: &Document) -> Result<(), RecipeEr
     if recipe.model.layers.is_empty() {
         let help = "name the layers in order: layers = [ { dense = { units = 10 } } ]";
         return at("model.layers", "the network has no layers".into(), "at least one is needed", help);
+    }
+    if let Some((path, error)) = too_many(&recipe.model.layers, "model.layers") {
+        return Err(RecipeError::setting(document, &path, &error));
     }
     let mut layers = vec![];
     let places = places(&recipe.model.layers);

@@ -25,6 +25,15 @@ impl<'a> Held<'a> {
     pub(crate) fn plain(layers: &'a [AnyLayer]) -> Held<'a> {
         Held { setting: "layers".into(), scope: None, layers: Cow::Borrowed(layers), times: 1 }
     }
+
+    /// The most layers that a repetition may make.
+    pub const MOST: usize = 10_000;
+
+    /// How many layers are built of it, those inside of them counted too; `usize::MAX` where that is too small a number for them.
+    pub fn count(&self) -> usize {
+        let one = |layer: &AnyLayer| layer.held().iter().map(Held::count).fold(1, usize::saturating_add);
+        self.layers.iter().map(one).fold(0, usize::saturating_add).saturating_mul(self.times)
+    }
 }
 
 /// One layer after the other; the input itself for none.

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Repeat {
-    /// How often.
+    /// How often, at most 10,000 times; at most 10,000 layers may come of it, those inside counted too.
     pub times: usize,
     /// What is repeated.
     pub layers: Vec<AnyLayer>,
@@ -55,6 +55,16 @@ impl Layer for Repeat {
         if self.times > 10_000 {
             let help = "give fewer: each time has parameters of its own";
             return Err(ShapeError::new("`times` of at most 10000", self.times.to_string(), help));
+        }
+        let made = self.held().iter().map(Held::count).fold(0, usize::saturating_add);
+        if made > Held::MOST {
+            let expected = format!("`times` of so few that at most {} layers come of it", Held::MOST);
+            let inside = made / self.times;
+            let received = match made {
+                usize::MAX => format!("{}, each time of more layers than can be counted", self.times),
+                _ => format!("{}, each time of {inside} layers", self.times),
+            };
+            return Err(ShapeError::new(expected, received, "repeat less, here or inside"));
         }
         held::check_some(&self.layers)
     }
