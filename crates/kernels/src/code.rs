@@ -4,7 +4,8 @@ use crate::context::{Context, FIRST_INPUT, Place, Slot};
 use crate::instr::{Instr, Loc};
 use crate::node::{Node, Op, place_meetings};
 use crate::pool::Barrier;
-use crate::verify::{CodeError, check, check_scalar};
+use crate::strands::{Item, strands};
+use crate::verify::{Access, CodeError, check, check_scalar};
 use crate::{Buffer, Isa, Pool, Real};
 use std::cell::UnsafeCell;
 use std::fmt;
@@ -200,21 +201,10 @@ impl<T: Real> Code<T> {
         threads: usize,
     ) -> Result<Code<T>, CodeError> {
         assert!(isa.is_available(), "this processor has no {isa}");
-        let mut nodes: Vec<Node<T>> = Vec::with_capacity(instrs.len());
-        let mut accesses = Vec::with_capacity(instrs.len());
-        let mut shared = 0;
-        for (i, instr) in instrs.iter().enumerate() {
-            let touched = check(i, instr, &sizes)?;
-            let mut op = Op::new(instr, isa);
-            let (before, after) = op.place_shared(&mut shared, isa);
-            if op.parts() == 0 {
-                continue;
-            }
-            for op in before.into_iter().chain([op]).chain(after) {
-                nodes.push(Node { parts: op.parts(), op, wait: false, instr: i });
-                accesses.push(touched.clone());
-            }
-        }
+        let touched: Vec<Vec<Access>> =
+            instrs.iter().enumerate().map(|(i, instr)| check(i, instr, &sizes)).collect::<Result<_, _>>()?;
+        let (mut nodes, shared) = arrange(&instrs, &touched, isa);
+        let accesses: Vec<&[Access]> = nodes.iter().map(|node| &touched[node.instr][..]).collect();
         let reads: Vec<_> = scalars
             .iter()
             .enumerate()
@@ -373,6 +363,41 @@ impl<T: Real> Code<T> {
     }
 }
 
+/// The instructions as nodes, in the order in which they run, and the elements of scratch memory that all threads share.
+fn arrange<T: Real>(instrs: &[Instr<T>], touched: &[Vec<Access>], isa: Isa) -> (Vec<Node<T>>, usize) {
+    let mut alone: Vec<Option<Op<T>>> = instrs.iter().map(|instr| Some(Op::new(instr, isa, None))).collect();
+    let parts: Vec<usize> = alone.iter().flatten().map(Op::parts).collect();
+    let mut nodes: Vec<Node<T>> = Vec::with_capacity(instrs.len());
+    let mut after: Vec<Option<Op<T>>> = instrs.iter().map(|_| None).collect();
+    let mut shared = 0;
+    let node = |op: Op<T>, instr: usize| Node { parts: op.parts(), op, together: 1, wait: false, instr };
+    for item in strands(instrs, touched, &parts) {
+        match item {
+            Item::One(i) if parts[i] == 0 => {}
+            Item::One(i) => {
+                let mut op = alone[i].take().expect("an instruction runs once");
+                let (before, after) = op.place_shared(&mut shared, isa);
+                nodes.extend(before.into_iter().chain([op]).chain(after).map(|op| node(op, i)));
+            }
+            Item::Strand { instrs: members, images } => {
+                let mut strand = vec![];
+                for &i in &members {
+                    let mut op = Op::new(&instrs[i], isa, Some(images));
+                    let before;
+                    (before, after[i]) = op.place_shared(&mut shared, isa);
+                    nodes.extend(before.map(|op| node(op, i)));
+                    strand.push(node(op, i));
+                }
+                debug_assert!(strand.iter().all(|node| node.parts == strand[0].parts));
+                strand[0].together = strand.len();
+                nodes.extend(strand);
+            }
+            Item::Gather(i) => nodes.extend(after[i].take().map(|op| node(op, i))),
+        }
+    }
+    (nodes, shared)
+}
+
 impl<T: Real> fmt::Debug for Code<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Code")
@@ -454,29 +479,34 @@ impl<T: Real> Walk<'_, T> {
         };
         for step in 0..self.steps {
             context.step = self.first_step.wrapping_add(step as u64);
-            for node in self.nodes {
+            let mut nodes = self.nodes;
+            while let Some(node) = nodes.first() {
                 if MEET && node.wait && !self.barrier.wait() {
                     return;
                 }
-                let start = (TRACED && thread < node.parts).then(Instant::now);
                 let mut part = thread;
                 while part < node.parts {
-                    // SAFETY: the caller's; parts of one node keep apart, and `wait` keeps nodes apart.
-                    if let Err(stopped) = unsafe { node.op.run(&context, part) } {
-                        // SAFETY: guards have one part: this is the first thread.
-                        unsafe {
-                            *self.tripped.get() =
-                                Some(Tripped { step: context.step, id: stopped.id, value: stopped.value });
+                    for node in &nodes[..node.together] {
+                        let start = TRACED.then(Instant::now);
+                        // SAFETY: the caller's; parts of a strand keep apart, and `wait` keeps strands apart.
+                        if let Err(stopped) = unsafe { node.op.run(&context, part) } {
+                            // SAFETY: guards have one part: this is the first thread.
+                            unsafe {
+                                *self.tripped.get() =
+                                    Some(Tripped { step: context.step, id: stopped.id, value: stopped.value });
+                            }
+                            self.barrier.give_up();
+                            return;
                         }
-                        self.barrier.give_up();
-                        return;
+                        if let Some(start) = start {
+                            let span = Span { instr: node.instr, start, end: Instant::now() };
+                            // SAFETY: there is a list for every thread, and this is the thread's own.
+                            unsafe { (*self.spans.add(thread)).push(span) };
+                        }
                     }
                     part += threads;
                 }
-                if let Some(start) = start {
-                    // SAFETY: there is a list for every thread, and this is the thread's own.
-                    unsafe { (*self.spans.add(thread)).push(Span { instr: node.instr, start, end: Instant::now() }) };
-                }
+                nodes = &nodes[node.together..];
             }
             if MEET && self.wait_last && !self.barrier.wait() {
                 return;

@@ -30,7 +30,8 @@ mod matmul;
 mod node;
 mod pool;
 mod pooling;
-pub mod random;
+pub mod prefetch;
+mod random;
 mod real;
 pub mod reference;
 mod roi;
@@ -38,6 +39,7 @@ mod sample;
 mod scalar;
 mod simd;
 mod softmax;
+mod strands;
 mod tiles;
 mod verify;
 

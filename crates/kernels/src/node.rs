@@ -43,6 +43,8 @@ pub struct Node<T> {
     pub op: Op<T>,
     /// Pieces that may run side by side. One piece always runs on the first thread.
     pub parts: usize,
+    /// How many nodes run together, part by part: those from this one on.
+    pub together: usize,
     /// Threads must meet before it.
     pub wait: bool,
     /// The instruction that it belongs to.
@@ -56,13 +58,14 @@ pub struct Stopped {
 }
 
 impl<T: Real> Op<T> {
-    pub fn new(instr: &Instr<T>, isa: Isa) -> Op<T> {
+    /// An instruction ready to run; `images` of a batch are one part, if that is given.
+    pub fn new(instr: &Instr<T>, isa: Isa, images: Option<usize>) -> Op<T> {
         match instr {
-            Instr::Map(map) => Op::Map(MapPlan::new(map, isa)),
+            Instr::Map(map) => Op::Map(MapPlan::new(map, isa, images)),
             Instr::MatMul(product) => Op::MatMul(MatMulPlan::new(product, isa)),
-            Instr::Conv(conv) => match Winograd::new(conv, isa) {
+            Instr::Conv(conv) => match Winograd::new(conv, isa, images) {
                 Some(winograd) => Op::Winograd(winograd),
-                None => Op::Conv(ConvPlan::new(conv, isa)),
+                None => Op::Conv(ConvPlan::new(conv, isa, images)),
             },
             Instr::Copy(copy) => Op::Copy(CopyPlan::new(copy, isa)),
             Instr::Fill { loc, len, value } => Op::Fill { place: (*loc).into(), len: *len, value: T::from_f64(*value) },
@@ -70,7 +73,7 @@ impl<T: Real> Op<T> {
             Instr::ArgMax(a) => Op::Index(IndexPlan::argmax(a, isa)),
             Instr::Gather(g) => Op::Index(IndexPlan::gather(g, isa)),
             Instr::ScatterAdd(s) => Op::Index(IndexPlan::scatter(s, isa)),
-            Instr::Pool(pool) => Op::Pool(PoolPlan::new(pool, isa)),
+            Instr::Pool(pool) => Op::Pool(PoolPlan::new(pool, isa, images)),
             Instr::RoiPool(pool) => Op::RoiPool(RoiPlan::new(pool, isa)),
             Instr::Sample(sample) => Op::Sample(SamplePlan::new(sample, isa)),
             Instr::StepScalars(s) => Op::StepScalars {
@@ -222,24 +225,28 @@ unsafe fn run_call<T: Real>(call: &Call<T>, inputs: &[(Place, usize)], output: (
     }
 }
 
-/// Decides where threads must meet: before a node that touches what another thread may have touched since they met last.
+/// Decides where threads must meet: before a strand that touches what another thread may have touched since they met last.
 /// Returns whether they must meet before the scalars are read.
-pub fn place_meetings<T>(nodes: &mut [Node<T>], accesses: &[Vec<Access>], scalars: &[Access]) -> bool {
+pub fn place_meetings<T>(nodes: &mut [Node<T>], accesses: &[&[Access]], scalars: &[Access]) -> bool {
     let mut since: Vec<usize> = Vec::new();
     let mut guarded = false;
     let conflict = |a: &[Access], b: &[Access]| a.iter().any(|x| b.iter().any(|y| x.conflicts(y)));
-    for i in 0..nodes.len() {
-        let single = nodes[i].parts == 1;
-        let clash =
-            since.iter().any(|&j: &usize| !(single && nodes[j].parts == 1) && conflict(&accesses[i], &accesses[j]));
-        let wait = i == 0 || clash || (guarded && !single) || matches!(nodes[i].op, Op::Gathering(_));
+    let mut next = 0;
+    while next < nodes.len() {
+        let strand = next..next + nodes[next].together;
+        let single = nodes[next].parts == 1;
+        let clash = since.iter().any(|&j: &usize| {
+            !(single && nodes[j].parts == 1) && strand.clone().any(|i| conflict(accesses[i], accesses[j]))
+        });
+        let wait = next == 0 || clash || (guarded && !single) || matches!(nodes[next].op, Op::Gathering(_));
         if wait {
             since.clear();
             guarded = false;
         }
-        guarded |= matches!(nodes[i].op, Op::Guard { .. });
-        nodes[i].wait = wait;
-        since.push(i);
+        guarded |= matches!(nodes[next].op, Op::Guard { .. });
+        nodes[next].wait = wait;
+        next = strand.end;
+        since.extend(strand);
     }
-    since.iter().any(|&j| nodes[j].parts > 1 && conflict(scalars, &accesses[j]))
+    since.iter().any(|&j| nodes[j].parts > 1 && conflict(scalars, accesses[j]))
 }

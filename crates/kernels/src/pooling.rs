@@ -43,7 +43,8 @@ pub struct PoolPlan<T> {
 }
 
 impl<T: Real> PoolPlan<T> {
-    pub fn new(p: &Pool, isa: Isa) -> PoolPlan<T> {
+    /// The plan; `images` of them are one part, if that is given.
+    pub fn new(p: &Pool, isa: Isa, images: Option<usize>) -> PoolPlan<T> {
         let one = PoolAxis::Slide(Slide { input: 1, output: 1, size: 1, stride: 1, dilation: 1, before: 0 });
         let axis = |k: usize| (k + p.axes.len()).checked_sub(3).map_or(one, |k| p.axes[k]);
         let axes = [axis(0), axis(1), axis(2)];
@@ -61,11 +62,11 @@ impl<T: Real> PoolPlan<T> {
         let total = p.batch * p.channels * inputs.iter().product::<usize>();
         let wanted = (total / PART).clamp(1, 16);
         // Windows that overlap add to the same elements: their rows stay together.
-        let apart = tiles || !matches!(p.pooling, Pooling::Return | Pooling::Spread);
+        let apart = images.is_none() && (tiles || !matches!(p.pooling, Pooling::Return | Pooling::Spread));
         let bands = if apart { wanted.div_ceil((p.batch * blocks).max(1)).min(rows).max(1) } else { 1 };
         let units = p.batch * blocks * bands;
         let parts = wanted.min(units);
-        let units_per_part = units.div_ceil(parts.max(1));
+        let units_per_part = images.map_or(units.div_ceil(parts.max(1)), |images| images * blocks);
         PoolPlan {
             batch: p.batch,
             channels: p.channels,

@@ -1,7 +1,9 @@
 //! Algebra of values less their mean, which normalisations are made of: fewer passes over memory.
 //!
 //! * The mean of `(x - mean(x))²` becomes `mean(d²) - mean(d)²` of `d = x - s`, where s is an element from the middle: both means take one
-//!   pass over `x`, which need not wait for `mean(x)`. With s near the values, as an element of them is, nothing cancels out.
+//!   pass over `x`, which need not wait for `mean(x)`. With s near the values, as an element of them is, nothing cancels out. Large rows
+//!   of a batch have each its own s, mean and variance; those of the batch are the mean of the means, and the mean of the variances plus
+//!   that of the squares `(mean of a row - mean)²`. Chan, Golub & LeVeque 1979, Updating formulae.
 //! * The sum of `(x - mean(x))·k` over the same axes, with k the same along them, is 0. A gradient adds such a term to others: theirs is
 //!   the whole sum.
 //! * The sum of `x·k` is the sum of `x`, times k.
@@ -9,11 +11,13 @@
 use super::simplify::Builder;
 use crate::Op;
 use crate::model::{Entry, NodeId};
-use crate::ops::{Fill, Maximum, Mul, Reduce, Slice, Square, Sub};
+use crate::ops::{Add, Fill, Maximum, Mul, Reduce, Slice, Square, Sub};
 use gradus_tensor::{Dim, Shape};
 
 /// Values with fewer elements stay in the caches from one pass to the next.
 const LARGE: usize = 1 << 15;
+/// Rows of a batch with fewer elements have no variance of their own.
+const ROW: usize = 1 << 8;
 
 impl Builder {
     /// A reduction in a form that takes fewer passes.
@@ -33,8 +37,12 @@ impl Builder {
         if !reduce.mean {
             return None;
         }
+        let whole = self.shape(values).clone();
+        // Each row of the batch by itself, and then all of them together: what runs row by row need not wait for the others.
+        let rows = reduce.axes.len() > 1 && whole.len_at(1) >= whole.at(1)[0] * ROW;
+        let inner = Reduce { axes: reduce.axes[usize::from(rows)..].to_vec(), mean: true, scale: 1.0 };
         let mut middle = values;
-        for &axis in &reduce.axes {
+        for &axis in &inner.axes {
             let mut dims = self.shape(middle).dims().to_vec();
             let start = dims[axis].fixed()? / 2;
             dims[axis] = Dim::Fixed(1);
@@ -42,21 +50,29 @@ impl Builder {
             let shape = Shape::new(dims);
             middle = self.place(Entry { op: slice.into(), inputs: vec![middle], shape, ..node.clone() });
         }
-        let whole = self.shape(values).clone();
-        let wide = |builder: &mut Builder, op: Op, inputs| {
-            builder.place(Entry { op, inputs, shape: whole.clone(), ..node.clone() })
+        let part = self.shape(middle).clone();
+        let mut place = |op: Op, inputs: &[NodeId], shape: &Shape| {
+            self.place(Entry { op, inputs: inputs.to_vec(), shape: shape.clone(), ..node.clone() })
         };
-        let difference = wide(self, Sub.into(), vec![values, middle]);
-        let square = wide(self, Square.into(), vec![difference]);
-        let mean = Reduce { axes: reduce.axes.clone(), mean: true, scale: 1.0 };
-        let small = |builder: &mut Builder, op: Op, inputs| builder.place(Entry { op, inputs, ..node.clone() });
-        let [of_square, of_difference] = [square, difference].map(|of| small(self, mean.clone().into(), vec![of]));
-        let shift = small(self, Square.into(), vec![of_difference]);
-        let variance = small(self, Sub.into(), vec![of_square, shift]);
-        let zero = self.number(node, 0.0);
-        let variance = small(self, Maximum.into(), vec![variance, zero]);
+        let difference = place(Sub.into(), &[values, middle], &whole);
+        let square = place(Square.into(), &[difference], &whole);
+        let of_square = place(inner.clone().into(), &[square], &part);
+        let of_difference = place(inner.into(), &[difference], &part);
+        let shift = place(Square.into(), &[of_difference], &part);
+        let zero = place(Fill { value: 0.0, shape: Shape::scalar() }.into(), &[], &Shape::scalar());
+        let variance = place(Sub.into(), &[of_square, shift], &part);
+        let mut variance = place(Maximum.into(), &[variance, zero], &part);
+        if rows {
+            let over = Reduce { axes: vec![0], mean: true, scale: 1.0 };
+            let mean = place(Add.into(), &[middle, of_difference], &part);
+            let common = place(over.clone().into(), &[mean], &node.shape);
+            let between = place(Sub.into(), &[mean, common], &part);
+            let between = place(Square.into(), &[between], &part);
+            let both = place(Add.into(), &[variance, between], &part);
+            variance = place(over.into(), &[both], &node.shape);
+        }
         let scale = self.number(node, reduce.scale);
-        Some(small(self, Mul.into(), vec![variance, scale]))
+        Some(self.place(Entry { op: Mul.into(), inputs: vec![variance, scale], ..node.clone() }))
     }
 
     fn without_centred(&mut self, node: &Entry, reduce: &Reduce, x: NodeId) -> Option<NodeId> {

@@ -75,13 +75,17 @@ impl Builder {
         if self.dag.constant(x).is_some() && node.shape.len_at(1) == 1 || node.shape.rank() == 0 {
             return Some(x);
         }
-        // Moving the only axis that is not 1 is no work.
-        let one = Dim::Fixed(1);
-        if node.shape.rank() > order.len() || node.shape.dims().iter().filter(|&&d| d != one).count() > 1 {
+        if node.shape.rank() > order.len() {
             return None;
         }
+        let one = Dim::Fixed(1);
         let missing = order.len() - node.shape.rank();
         let full = Shape::new([&vec![one; missing][..], node.shape.dims()].concat());
+        // Moving axes is no work if those that are not 1 stay in their order.
+        let wide = order.iter().zip(full.dims()).filter(|(_, d)| **d != one).map(|(&axis, _)| axis);
+        if !wide.is_sorted() {
+            return None;
+        }
         let shape = unordered(&full, order);
         let entry = Entry { op: Reshape { shape: shape.clone() }.into(), inputs: vec![x], shape, ..node };
         Some(self.place(entry))

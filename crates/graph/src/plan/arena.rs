@@ -100,22 +100,34 @@ fn candidates<T>(instr: &Instr<T>) -> Vec<(Loc, Loc)> {
     }
 }
 
+/// Buffers with fewer elements lie apart from larger ones. In the memory of a large one that has just ended they would keep the instructions
+/// that read it from running in another order.
+const SMALL: usize = 4096;
+
 /// An offset for every buffer, large ones first, each as low as it fits; and the size of the whole.
 pub(crate) fn assign(lives: &[Life]) -> (Vec<usize>, usize) {
     let mut order: Vec<usize> =
         (0..lives.len()).filter(|&b| lives[b].len > 0 && lives[b].first != usize::MAX).collect();
     order.sort_by_key(|&b| (std::cmp::Reverse(lives[b].len), lives[b].first, b));
     let mut offsets = vec![0; lives.len()];
+    let (large, small) = order.split_at(order.partition_point(|&b| lives[b].len >= SMALL));
+    let total = place(large, lives, 0, &mut offsets);
+    let total = place(small, lives, total, &mut offsets);
+    (offsets, total)
+}
+
+/// Gives the buffers of a list offsets from `start` on. Returns where the last one ends.
+fn place(order: &[usize], lives: &[Life], start: usize, offsets: &mut [usize]) -> usize {
     let mut placed: Vec<usize> = vec![];
-    let mut total = 0;
-    for b in order {
+    let mut total = start;
+    for &b in order {
         let mut taken: Vec<(usize, usize)> = placed
             .iter()
             .filter(|&&p| lives[p].first <= lives[b].last && lives[b].first <= lives[p].last)
             .map(|&p| (offsets[p], offsets[p] + lives[p].len))
             .collect();
         taken.sort_unstable();
-        let mut offset = 0;
+        let mut offset = start;
         for (start, end) in taken {
             if offset + lives[b].len <= start {
                 break;
@@ -126,7 +138,7 @@ pub(crate) fn assign(lives: &[Life]) -> (Vec<usize>, usize) {
         total = total.max(offset + lives[b].len);
         placed.push(b);
     }
-    (offsets, total)
+    total
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use crate::{Kernel, Op};
 use gradus_kernels::Real;
 use gradus_kernels::instr::{
     ArgMax, Call, Conv, Factor, Gather, Instr, Loc, Map, MatMul, Pool, RoiPool, Sample, ScatterAdd, Side, Softmax,
-    StepScalars,
+    Space, StepScalars,
 };
 
 impl<T: Real> Planner<'_, T> {
@@ -159,6 +159,13 @@ impl<T: Real> Planner<'_, T> {
                 if side == Side::Input {
                     // The filters are summed over: next to each other they must be rows.
                     second = second.transposed();
+                }
+                if second.loc.space == Space::State && !second.is_contiguous() {
+                    // Weights in a place of their own can be turned at any time.
+                    let loc = self.buffer(second.len(), true);
+                    let turned = Value::contiguous(loc, second.sizes.clone());
+                    self.copy(&second, &turned, "transpose");
+                    second = turned;
                 }
                 let second = self.in_order(second);
                 let (x, w, z) = match side {

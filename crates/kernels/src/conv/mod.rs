@@ -97,7 +97,8 @@ pub struct ConvPlan<T> {
 }
 
 impl<T: Real> ConvPlan<T> {
-    pub fn new(c: &Conv, isa: Isa) -> ConvPlan<T> {
+    /// The plan; `images` of them are one part, if that is given.
+    pub fn new(c: &Conv, isa: Isa, images: Option<usize>) -> ConvPlan<T> {
         let family = kernels::<T>(isa);
         let (channels, filters) = (c.channels / c.groups, c.filters / c.groups);
         let inputs: usize = c.slides.iter().map(|s| s.input).product();
@@ -108,7 +109,7 @@ impl<T: Real> ConvPlan<T> {
         let operations = 2 * c.batch * outputs * weights;
         let empty = c.batch * inputs * c.channels * outputs * c.filters == 0;
         let parts = (operations / PART).clamp(1, PARTS).min(c.batch.max(1));
-        let images_per_part = c.batch.div_ceil(parts).max(1);
+        let images_per_part = images.unwrap_or(c.batch.div_ceil(parts)).max(1);
         let parts = c.batch.div_ceil(images_per_part).max(1);
         let mut plan = ConvPlan {
             batch: c.batch,

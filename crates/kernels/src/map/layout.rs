@@ -46,7 +46,25 @@ pub fn merge(dims: &[usize], views: &mut [Vec<usize>]) -> Vec<usize> {
     sizes
 }
 
+/// [`merge`] of all dimensions but the first, which stays.
+pub fn merge_inner(dims: &[usize], views: &mut [Vec<usize>]) -> Vec<usize> {
+    let mut inner: Vec<Vec<usize>> = views.iter().map(|v| v[1..].to_vec()).collect();
+    let sizes = merge(&dims[1..], &mut inner);
+    for (view, inner) in views.iter_mut().zip(inner) {
+        view.truncate(1);
+        view.extend(inner);
+    }
+    sizes
+}
+
 impl Layout {
+    /// Tiles of at most `tile` elements, none of which reaches over two steps of a first dimension of size `batch`.
+    pub fn of_images(batch: usize, inner: Vec<usize>, tile: usize) -> Layout {
+        let image = Layout::new(inner, tile);
+        let dims = [&[batch], &image.dims[..]].concat();
+        Layout { axis: image.axis + 1, dims, ..image }
+    }
+
     /// Tiles of at most `tile` elements.
     pub fn new(dims: Vec<usize>, tile: usize) -> Layout {
         let mut axis = dims.len() - 1;

@@ -11,7 +11,7 @@ use crate::instr::{Fold, Map, Reduce};
 use crate::simd::{Entry, entry};
 use crate::verify::contiguous;
 use crate::{Inst, Isa, Real, random};
-use layout::Layout;
+use layout::{Layout, merge_inner};
 use program::{Program, Sink, Source, Start};
 use run::{BeginMap, RunGathering, RunMap, RunPlain, RunTile};
 
@@ -38,7 +38,10 @@ struct InputPlan {
     source: Source,
     strides: Vec<usize>,
     whole: bool,
+    /// All tiles of it are the same.
     repeated: bool,
+    /// All tiles of a row are the same.
+    repeated_in_row: bool,
 }
 
 struct StorePlan {
@@ -98,8 +101,9 @@ pub struct Gathering<T> {
 }
 
 impl<T: Real> MapPlan<T> {
-    pub fn new(map: &Map, isa: Isa) -> MapPlan<T> {
-        MapPlan::over(map, isa, None)
+    /// A map over its whole domain; so many steps along its first dimension are one part, if that is given.
+    pub fn new(map: &Map, isa: Isa, images: Option<usize>) -> MapPlan<T> {
+        MapPlan::over(map, isa, None, images)
     }
 
     /// A map over `[batch, m, n]` whose first input is put into each tile by the caller. A tile is some rows, or a piece of one.
@@ -113,7 +117,7 @@ impl<T: Real> MapPlan<T> {
             let chunk = dims[2].div_ceil(chunks).next_multiple_of(64).min(dims[2]);
             Layout { axis: 2, chunk, chunks: dims[2].div_ceil(chunk), inner: 1, dims }
         };
-        MapPlan::over(map, isa, Some(layout))
+        MapPlan::over(map, isa, Some(layout), None)
     }
 
     /// The rows of a block's tile if its rows are whole, else the columns of its one row.
@@ -121,7 +125,7 @@ impl<T: Real> MapPlan<T> {
         if self.layout.axis == 1 { Ok(self.layout.chunk) } else { Err(self.layout.chunk) }
     }
 
-    fn over(map: &Map, isa: Isa, fixed: Option<Layout>) -> MapPlan<T> {
+    fn over(map: &Map, isa: Isa, fixed: Option<Layout>, images: Option<usize>) -> MapPlan<T> {
         let block = fixed.is_some().then_some(0);
         let used: Vec<usize> =
             (0..map.inputs.len()).filter(|&i| map.expr.insts().contains(&Inst::Input(i as u16))).collect();
@@ -135,7 +139,11 @@ impl<T: Real> MapPlan<T> {
         }
         let coordinates = contiguous(&sizes).into_iter().zip(sizes.iter().copied()).collect();
         // Folded and kept dimensions never merge: the result's strides differ.
-        let mut layout = fixed.unwrap_or_else(|| Layout::new(merge(&sizes, &mut views), TILE));
+        let mut layout = match (fixed, images) {
+            (Some(layout), _) => layout,
+            (None, Some(_)) => Layout::of_images(sizes[0], merge_inner(&sizes, &mut views), TILE),
+            (None, None) => Layout::new(merge(&sizes, &mut views), TILE),
+        };
         let mut sources = vec![Source::Direct; map.inputs.len()];
         for (&i, strides) in used.iter().zip(&views) {
             sources[i] = if block == Some(i) || layout.is_contiguous(strides) {
@@ -166,8 +174,12 @@ impl<T: Real> MapPlan<T> {
             })
             .collect();
         let program = Program::compile(&map.expr, &sources, &sinks, isa);
-        if program.registers == 0 && layout.dims.len() == 1 && block.is_none() {
-            layout = Layout::new(layout.dims, LONG_TILE);
+        if program.registers == 0 && block.is_none() {
+            match (&layout.dims[..], images) {
+                (&[len], None) => layout = Layout::new(vec![len], LONG_TILE),
+                (&[batch, len], Some(_)) => layout = Layout::of_images(batch, vec![len], LONG_TILE),
+                _ => {}
+            }
         }
 
         let inputs: Vec<InputPlan> = used
@@ -180,6 +192,7 @@ impl<T: Real> MapPlan<T> {
                     source: sources[i],
                     whole: layout.is_whole(strides),
                     repeated: layout.is_repeated(strides),
+                    repeated_in_row: block.is_none() && layout.axis > 0 && strides[layout.axis] == 0,
                     strides: strides.clone(),
                 })
             })
@@ -214,7 +227,7 @@ impl<T: Real> MapPlan<T> {
         if empty || shared_len(&stores) * parts > PART {
             parts = 1;
         }
-        let units_per_part = units.div_ceil(parts);
+        let units_per_part = images.unwrap_or(units.div_ceil(parts));
         let parts = units.div_ceil(units_per_part);
         let mut shared = 0;
         if parts > 1 {
@@ -363,7 +376,7 @@ impl<T: Real> Gathering<T> {
 }
 
 /// The strides of a fold's result over the whole domain.
-fn fold_strides(dims: &[usize], reduce: Reduce) -> Vec<usize> {
+pub fn fold_strides(dims: &[usize], reduce: Reduce) -> Vec<usize> {
     let mut strides = vec![0; dims.len()];
     let mut stride = 1;
     for k in (0..dims.len()).rev().filter(|k| !(reduce.from..reduce.to).contains(k)) {

@@ -199,33 +199,38 @@ pub unsafe fn fold<S: Simd>(
 /// Folds the rows of `x: [rows, cols]` into `y: [cols]`, even and odd rows apart.
 #[inline(always)]
 unsafe fn fold_columns<S: Simd>(fold: Fold, y: *mut S::T, x: *const S::T, rows: usize, cols: usize) {
-    // SAFETY: the caller's.
-    unsafe {
-        let mut j = 0;
-        while j < cols {
-            let full = j + S::LANES <= cols;
-            let some = S::first(cols - j);
-            let load = |p: *const S::T| if full { S::load(p) } else { S::load_some(p, some) };
-            let mut even = load(y.add(j));
+    // A closure would not share this function's instruction set.
+    macro_rules! vector {
+        ($j:ident, $load:ident $(, $some:ident)?) => {{
+            let mut even = S::$load(y.add($j) $(, $some)?);
             let mut i = 0;
             if rows > 1 {
                 let mut odd = S::number(neutral(fold));
                 while i + 2 <= rows {
-                    even = combine::<S>(fold, even, load(x.add(i * cols + j)));
-                    odd = combine::<S>(fold, odd, load(x.add((i + 1) * cols + j)));
+                    even = combine::<S>(fold, even, S::$load(x.add(i * cols + $j) $(, $some)?));
+                    odd = combine::<S>(fold, odd, S::$load(x.add((i + 1) * cols + $j) $(, $some)?));
                     i += 2;
                 }
                 even = combine::<S>(fold, even, odd);
             }
             if i < rows {
-                even = combine::<S>(fold, even, load(x.add(i * cols + j)));
+                even = combine::<S>(fold, even, S::$load(x.add(i * cols + $j) $(, $some)?));
             }
-            if full {
-                S::store(y.add(j), even)
-            } else {
-                S::store_some(y.add(j), even, some)
-            }
+            even
+        }};
+    }
+    // SAFETY: the caller's.
+    unsafe {
+        let mut j = 0;
+        while j + S::LANES <= cols {
+            let sum = vector!(j, load);
+            S::store(y.add(j), sum);
             j += S::LANES;
+        }
+        if j < cols {
+            let some = S::first(cols - j);
+            let sum = vector!(j, load_some, some);
+            S::store_some(y.add(j), sum, some);
         }
     }
 }

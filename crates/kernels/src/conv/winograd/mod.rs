@@ -64,8 +64,8 @@ pub struct Winograd<T> {
 }
 
 impl<T: Real> Winograd<T> {
-    /// The plan, where tiles pay.
-    pub fn new(c: &Conv, isa: Isa) -> Option<Winograd<T>> {
+    /// The plan, where tiles pay; `images` of them are one part, if that is given.
+    pub fn new(c: &Conv, isa: Isa, images: Option<usize>) -> Option<Winograd<T>> {
         if !pays::<T>(c, isa) {
             return None;
         }
@@ -84,7 +84,7 @@ impl<T: Real> Winograd<T> {
         let worth = 2 * batch * area(result.1) * SIZE * SIZE * channels * filters / PART;
         let sums = if c.side == Side::Weight { batch * per_image / TILES } else { PARTS };
         let parts = worth.min(sums).clamp(1, PARTS).min(batch);
-        let images_per_part = batch.div_ceil(parts);
+        let images_per_part = images.unwrap_or(batch.div_ceil(parts));
         let parts = batch.div_ceil(images_per_part);
         let in_part = images_per_part * per_image;
         let block = in_part.div_ceil(in_part.div_ceil(BLOCK));

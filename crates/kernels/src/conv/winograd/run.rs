@@ -3,12 +3,14 @@
 use super::transforms::{POINTS, SIZE, TILE, both, input, output, output_adjoint, weight, weight_adjoint};
 use super::{POINTS2, Preparation, Winograd};
 use crate::Real;
-use crate::context::Context;
+use crate::context::{Context, Place};
 use crate::conv::micro::{Micro, Segment, Tile};
 use crate::conv::run::strips;
+use crate::prefetch::{Ahead, For};
 use crate::simd::{Kernel, Simd};
 use crate::tiles::Strip;
 use std::marker::PhantomData;
+use std::ops::Range;
 
 /// Outputs and inputs.
 pub struct RunImages<T>(PhantomData<T>);
@@ -35,7 +37,11 @@ impl<T: Real> Kernel<T> for RunImages<T> {
                 for i in 0..count {
                     p.transform_inputs::<S>(a, p.corner(tile + i), points.a.add(i * p.channels));
                 }
+                let mut inputs = p.ahead(a, p.a, p.channels, tile + count..(tile + 2 * count).min(last), For::Reading);
+                let mut results = p.ahead(y, p.y, p.filters, tile..tile + count, For::Writing);
                 for k in 0..POINTS2 {
+                    inputs.fetch();
+                    results.fetch();
                     let product = Tile {
                         a: points.a.add(k * p.a_point()).cast_const(),
                         a_row: p.channels,
@@ -78,7 +84,12 @@ impl<T: Real> Kernel<T> for RunWeight<T> {
                     p.transform_inputs::<S>(a, p.corner(tile + i), points.a.add(i * p.channels));
                     p.transform_gradients::<S>(y, p.corner(tile + i), points.y.add(i * p.filters));
                 }
+                let next = tile + count..(tile + 2 * count).min(last);
+                let mut inputs = p.ahead(a, p.a, p.channels, next.clone(), For::Reading);
+                let mut gradients = p.ahead(y, p.y, p.filters, next, For::Reading);
                 for k in 0..POINTS2 {
+                    inputs.fetch();
+                    gradients.fetch();
                     let product = Tile {
                         a: points.a.add(k * p.a_point()).cast_const(),
                         a_row: 1,
@@ -173,6 +184,24 @@ impl<T: Real> Winograd<T> {
     fn corner(&self, tile: usize) -> Corner {
         let (line, column) = (tile / self.tiles[1], tile % self.tiles[1]);
         Corner { image: line / self.tiles[0], row: line % self.tiles[0] * TILE, column: column * TILE }
+    }
+
+    /// What some tiles touch, to be fetched while the products of the block before are computed.
+    fn ahead(
+        &self,
+        start: *const T,
+        of: (Place, usize, [usize; 2]),
+        channels: usize,
+        tiles: Range<usize>,
+        purpose: For,
+    ) -> Ahead {
+        // About where a tile's elements lie: rows of tiles one after the other, and the tiles of one row as if they had equal shares of it.
+        let at = |tile: usize| {
+            let (line, column) = (tile / self.tiles[1], tile % self.tiles[1]);
+            let row = TILE * of.2[1] * channels;
+            line / self.tiles[0] * of.1 + line % self.tiles[0] * row + column * row / self.tiles[1]
+        };
+        Ahead::new(start, at(tiles.start), at(tiles.end), POINTS2, purpose)
     }
 
     /// `Bᵀ·d·B` of one tile's inputs, zeros outside the image.
