@@ -55,7 +55,8 @@ impl<T: Real> MapPlan<T> {
                         let x = context.at(input.place).add(self.offset(t, &input.strides));
                         S::store((*slot).at, S::splat(*x));
                     }
-                    Source::Buffer if input.repeated || (input.repeated_in_row && t % self.layout.chunks > 0) => {}
+                    Source::Buffer
+                        if input.repeated || (input.repeated_in_row && !t.is_multiple_of(self.layout.chunks)) => {}
                     Source::Buffer => {
                         let x = context.at(input.place).add(self.offset(t, &input.strides));
                         walk::gather::<S>((*slot).at, x, &self.layout, steps, &input.strides);
