@@ -9,6 +9,7 @@
 //! | [`materials`] | the data of a recipe, ready for training |
 //! | [`layers`] | all layers of a recipe, those that others hold too, and how far each sees |
 //! | [`network`] | from a recipe's layers to a model, and its layer table |
+//! | [`costs`], [`trace`] | what the kernels of a step cost; who did what when |
 //! | [`session`] | a recipe's trainer, model files, judgements |
 //! | [`run_folder`] | the folder of a run and its lock |
 //! | [`results`] | what a report is made from |
@@ -20,6 +21,7 @@ pub mod checks;
 pub mod commands;
 pub mod compare;
 pub mod console;
+pub mod costs;
 pub mod failure;
 pub mod layers;
 pub mod materials;
@@ -31,3 +33,4 @@ pub mod results;
 pub mod run_folder;
 pub mod session;
 pub mod signals;
+pub mod trace;

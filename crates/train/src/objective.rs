@@ -90,6 +90,20 @@ impl Objective {
         Ok(step.build(&self.model)?)
     }
 
+    /// The numbers that a step of training adds up: the loss, and what metrics need.
+    pub(crate) fn sums(&self) -> Vec<String> {
+        let mut sums = vec!["data_loss".to_string()];
+        for head in &self.heads {
+            for name in head.metrics.iter().filter_map(|&m| sum_of(m)).flat_map(|name| [name, "count"]) {
+                let full = format!("{}/{name}", head.output);
+                if !sums.contains(&full) {
+                    sums.push(full);
+                }
+            }
+        }
+        sums
+    }
+
     /// What an output predicts.
     pub(crate) fn task(&self, step: &Model, head: &Head) -> Task {
         let Some(y) = step.output_shape(&head.output) else { return Task::Values(1) };

@@ -17,6 +17,10 @@ use std::time::Instant;
 const MOST_STEPS: usize = 100_000;
 /// The last steps whose kernels are kept with their times of day.
 const TRACED: usize = 20;
+/// Steps that are timed in one go where one is short, as training does them too.
+const FEW: usize = 16;
+/// Seconds of a short step.
+const SHORT: f64 = 1e-4;
 /// Predictions of one sample that are timed.
 const PREDICTIONS: usize = 200;
 
@@ -41,6 +45,8 @@ pub struct StepProfile {
     pub differentiating: f64,
     /// Seconds to optimise the graph, plan its memory and prepare its kernels.
     pub compiling: f64,
+    /// Seconds of the first step.
+    pub first: f64,
     /// The memory that a step works in.
     pub memory: Memory,
     /// Trained numbers.
@@ -50,12 +56,11 @@ pub struct StepProfile {
 }
 
 impl Trainer<'_> {
-    /// Times training steps of a copy of the initial weights, on batches as a run would take them; nothing of the trainer changes. Half
-    /// of `steps` steps, but at least one, warm up; then `steps` are timed as a whole and `steps` kernel by kernel.
+    /// Times training steps of a copy of the initial weights, on batches as a run would take them; no weights of the trainer change. One
+    /// step and half of `steps` warm up; then, a few in turn, `steps` are timed as a whole and `steps` kernel by kernel.
     ///
     /// # Errors
-    /// Everything that [`Trainer::fit`] refuses before its first step; 0 steps or more than 100,000; fewer samples than a batch; a loss
-    /// that is not finite.
+    /// Everything that [`Trainer::fit`] refuses before its first step; 0 steps or more than 100,000; a loss that is not finite.
     ///
     /// ```
     /// use gradus_data::readers::Embedded;
@@ -65,23 +70,19 @@ impl Trainer<'_> {
     /// let g = Graph::new();
     /// let y = g.input("x", [4]).layer(Dense::new(16).tanh()).layer(Dense::new(3));
     /// let model = g.model(&[("species", &y)])?;
-    /// let trainer = Trainer::new(&model).loss("species", CrossEntropy::default()).optimizer(Sgd::default()).threads(1);
+    /// let mut trainer = Trainer::new(&model).loss("species", CrossEntropy::default()).optimizer(Sgd::default()).threads(1);
     /// let profile = trainer.profile(&Embedded::Iris.read(), 20)?;
     /// assert!(profile.kernels.iter().any(|kernel| kernel.path == "dense") && profile.step[0] > 0.0);
     /// # Ok::<(), gradus_train::TrainError>(())
     /// ```
-    pub fn profile(&self, data: &Dataset, steps: usize) -> Result<StepProfile> {
-        let refused = |option, received: usize, expected: String| {
-            Err(TrainError::Option { option, received: received.to_string(), expected })
-        };
+    pub fn profile(&mut self, data: &Dataset, steps: usize) -> Result<StepProfile> {
         if !(1..=MOST_STEPS).contains(&steps) {
-            return refused("steps", steps, "1 to 100,000".into());
+            let (option, received, expected) = ("steps", steps.to_string(), "1 to 100,000".into());
+            return Err(TrainError::Option { option, received, expected });
         }
         gradus_data::check::check_training(data, self.batch_size)?;
-        if data.len() < self.batch_size {
-            let expected = format!("at most the {} training samples", data.len());
-            return refused("batch_size", self.batch_size, expected);
-        }
+        self.assign_metrics()?;
+        let batch = self.batch_size;
         let own = LoaderOptions { mode: LoaderMode::Inline, drop_last: true, ..loader_options(self) };
         let mut loader = Loader::new(Arc::new(data.clone()), own)?;
         let steps_per_epoch = loader.steps_per_epoch() as u64;
@@ -98,45 +99,57 @@ impl Trainer<'_> {
             state.copy_from(initial);
         }
         let begun = Instant::now();
-        let request = Request { isa: self.isa, threads: self.threads, ..Request::training(&["data_loss"]) };
+        let sums = self.objective.sums();
+        let names: Vec<&str> = sums.iter().map(String::as_str).collect();
+        let request = Request { isa: self.isa, threads: self.threads, ..Request::training(&names) };
         let mut engine = Engine::new(&step, request)?;
-        engine.prepare(self.batch_size)?;
+        engine.prepare(batch)?;
         let compiling = begun.elapsed().as_secs_f64();
 
         let pool = Pool::new(self.threads);
         let is_target = Objective::is_target(&step);
         let mut at = 0;
-        let mut batches = |count: usize, run: &mut dyn FnMut(&[&[f32]]) -> Result<()>| -> Result<()> {
-            for _ in 0..count {
-                let place = (at % steps_per_epoch) as usize;
-                let mut chunks = loader.steps(at / steps_per_epoch, place..place + 1);
-                let Some(chunk) = chunks.next_chunk() else { break };
-                let feeds: Vec<&[f32]> =
-                    is_target.iter().map(|&t| if t { chunk.targets() } else { chunk.inputs() }).collect();
-                run(&feeds)?;
-                at += 1;
-            }
-            Ok(())
-        };
-        let batch = self.batch_size;
-        batches((steps / 2).max(1), &mut |feeds| Ok(engine.run(&mut state, feeds, batch, 1, &pool)?))?;
-        let mut whole = vec![];
-        batches(steps, &mut |feeds| {
-            let begun = Instant::now();
-            engine.run(&mut state, feeds, batch, 1, &pool)?;
-            whole.push(begun.elapsed().as_secs_f64());
-            Ok(())
-        })?;
-        let mut profiles = vec![];
-        batches(steps, &mut |feeds| {
-            profiles.push(engine.profile(&mut state, feeds, batch, 1, &pool)?);
-            // Only the last ones keep what each thread did.
-            if profiles.len() > TRACED {
-                let done = profiles.len() - TRACED - 1;
-                profiles[done].threads = vec![];
-            }
-            Ok(())
-        })?;
+        // Does so many steps, a few in one go, and says how many those are.
+        let mut batches =
+            |count: usize, few: usize, run: &mut dyn FnMut(&[&[f32]], usize) -> Result<()>| -> Result<()> {
+                let end = at + count as u64;
+                while at < end {
+                    let place = (at % steps_per_epoch) as usize;
+                    let mut chunks = loader.steps(at / steps_per_epoch, place..place + few.min((end - at) as usize));
+                    let Some(chunk) = chunks.next_chunk() else { break };
+                    let feeds: Vec<&[f32]> =
+                        is_target.iter().map(|&t| if t { chunk.targets() } else { chunk.inputs() }).collect();
+                    run(&feeds, chunk.steps())?;
+                    at += chunk.steps() as u64;
+                }
+                Ok(())
+            };
+        let begun = Instant::now();
+        batches(1, 1, &mut |feeds, n| Ok(engine.run(&mut state, feeds, batch, n, &pool)?))?;
+        let first = begun.elapsed().as_secs_f64();
+        let begun = Instant::now();
+        batches(steps.div_ceil(2), FEW, &mut |feeds, n| Ok(engine.run(&mut state, feeds, batch, n, &pool)?))?;
+        let few = if begun.elapsed().as_secs_f64() < SHORT * steps.div_ceil(2) as f64 { FEW } else { 1 };
+        // In turn, so that whatever else the machine does is in both.
+        let (mut whole, mut profiles) = (vec![], vec![]);
+        while profiles.len() < steps {
+            let few = few.min(steps - profiles.len());
+            batches(few, few, &mut |feeds, n| {
+                let begun = Instant::now();
+                engine.run(&mut state, feeds, batch, n, &pool)?;
+                whole.push(begun.elapsed().as_secs_f64() / n as f64);
+                Ok(())
+            })?;
+            batches(few, 1, &mut |feeds, _| {
+                profiles.push(engine.profile(&mut state, feeds, batch, 1, &pool)?);
+                // Only the last ones keep what each thread did.
+                if profiles.len() > TRACED {
+                    let done = profiles.len() - TRACED - 1;
+                    profiles[done].threads = vec![];
+                }
+                Ok(())
+            })?;
+        }
         let quantiles = sorted(whole);
         let quantile = |q: f64| quantiles[((quantiles.len() - 1) as f64 * q).round() as usize];
         Ok(StepProfile {
@@ -149,6 +162,7 @@ impl Trainer<'_> {
             step: [quantile(0.5), quantile(0.1), quantile(0.9)],
             differentiating,
             compiling,
+            first,
             memory: engine.memory(batch)?,
             parameters: self.objective.model.parameters(),
             predicting: self.time_of_prediction(data, &state)?,

@@ -107,6 +107,13 @@ pub fn find(name: &str) -> Result<&'static Case, String> {
     })
 }
 
+/// Plans and compiles a case's training step.
+pub fn prepare(model: &Model, case: &Case, threads: usize, isa: Isa) -> Result<(), String> {
+    let request = Request { isa, threads, ..Request::training(&["data_loss"]) };
+    let mut engine = Engine::<f32>::new(model, request).map_err(|e| e.to_string())?;
+    engine.prepare(case.batch).map_err(|e| e.to_string())
+}
+
 impl Case {
     fn network(&self) -> Result<Model, String> {
         let g = Graph::new();
@@ -131,6 +138,16 @@ impl Case {
             Task::Classes | Task::Latency => step.loss("y", CrossEntropy::default()),
         };
         refined(step).build(&self.network()?).map_err(|e| e.to_string())
+    }
+
+    /// The case's training step.
+    pub fn step(&self) -> Result<Model, String> {
+        self.training(|step| step)
+    }
+
+    /// The bytes of its data.
+    pub fn data_bytes(&self) -> usize {
+        self.samples * (self.input.iter().product::<usize>() + 1) * size_of::<f32>()
     }
 
     /// Random inputs and targets as the other frameworks' programs draw them: x in [0, 1).
@@ -214,7 +231,7 @@ impl Case {
         let (batch, batches) = (self.batch, self.samples / self.batch);
         let features = self.input.iter().product::<usize>();
         let (mut next, mut failed) = (0, None);
-        let (us, cpu, first) = measure::steps(|mut n| {
+        let (us, cpu, first) = measure::steps(measure::SECONDS, |mut n| {
             while n > 0 && failed.is_none() {
                 let count = n.min(batches - next);
                 let rows = next * batch..(next + count) * batch;

@@ -3,6 +3,9 @@
 use serde::{Deserialize, Serialize};
 use std::time::Instant;
 
+/// Seconds of measuring.
+pub const SECONDS: f64 = 2.5;
+
 /// One result, in the line format that the other frameworks' programs print too.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Timing {
@@ -32,22 +35,23 @@ pub struct Timing {
     pub first_step_s: f64,
 }
 
-/// Times `run(n)`, which does `n` steps.
-pub fn steps(mut run: impl FnMut(usize)) -> (Vec<f64>, f64, f64) {
+/// Times `run(n)`, which does `n` steps, for so many seconds after a third of them as a warm-up: microseconds a step of each chunk, processor
+/// time a step, seconds of the first step.
+pub fn steps(seconds: f64, mut run: impl FnMut(usize)) -> (Vec<f64>, f64, f64) {
     let start = Instant::now();
     run(1);
     let first = start.elapsed().as_secs_f64();
     let (mut n, warm) = (1usize, Instant::now());
-    while warm.elapsed().as_secs_f64() < 0.8 {
+    while warm.elapsed().as_secs_f64() < seconds / 3.0 {
         let start = Instant::now();
         run(n);
-        let seconds = start.elapsed().as_secs_f64();
-        if seconds < 0.04 {
-            n = (n * 2).min((n + 1).max((n as f64 * 0.04 / seconds.max(1e-7)) as usize));
+        let taken = start.elapsed().as_secs_f64();
+        if taken < 0.04 {
+            n = (n * 2).min((n + 1).max((n as f64 * 0.04 / taken.max(1e-7)) as usize));
         }
     }
     let (mut us, begin, cpu) = (vec![], Instant::now(), cpu_us());
-    while begin.elapsed().as_secs_f64() < 2.5 || us.len() < 7 {
+    while begin.elapsed().as_secs_f64() < seconds || us.len() < 7 {
         let start = Instant::now();
         run(n);
         us.push(start.elapsed().as_secs_f64() / n as f64 * 1e6);

@@ -12,16 +12,18 @@
 //! | H | one prediction of D | 1 |
 
 mod cases;
+mod costs;
 mod extras;
 mod measure;
 mod peers;
 mod profile;
+mod sweep;
 mod updates;
 
 use cases::Case;
 use clap::Args;
 use gradus_kernels::{Isa, Machine, Pool};
-use std::path::PathBuf;
+use std::path::Path;
 
 /// What to measure.
 #[derive(Args)]
@@ -44,15 +46,27 @@ pub struct Options {
     /// Print the time of each kernel of the case's step, with its share of a step and of the machine's limits, instead of timing the whole.
     #[arg(long)]
     profile: bool,
-    /// A folder of programs that measure the same cases in other frameworks, to run in turn with ours.
+    /// A folder of programs that measure the same cases in other frameworks, to run in turn with ours. With --sweep: torch, jax or both.
     #[arg(long)]
-    vs: Option<PathBuf>,
+    vs: Option<String>,
+    /// Nets of many sizes instead of the cases, and a list of those where a program of --vs is faster.
+    #[arg(long)]
+    sweep: Option<sweep::Sweep>,
+    /// PyTorch's compiler instead of its eager mode, with --sweep.
+    #[arg(long)]
+    compile: bool,
+    /// Our own part of a sweep, as lines of JSON.
+    #[arg(long, hide = true)]
+    worker: bool,
     /// The interpreter that has a framework, as in `torch=venv/bin/python`. May be given several times.
     #[arg(long = "python", value_name = "NAME=PATH")]
     pythons: Vec<String>,
-    /// How many times each program runs with --vs.
-    #[arg(long, default_value_t = 3)]
-    rounds: usize,
+    /// How many times each program runs with --vs: 5 unless said otherwise; 1 in a sweep.
+    #[arg(long)]
+    rounds: Option<usize>,
+    /// The largest memory of each case without its data, and the time to build its graph and to compile it.
+    #[arg(long)]
+    costs: bool,
     /// What each refinement of training (a penalty, clipping, a schedule) adds to a step of the cases, in turn with the plain step.
     #[arg(long)]
     extras: bool,
@@ -71,20 +85,26 @@ pub fn run(options: &Options) -> Result<(), String> {
     } else {
         options.cases.iter().map(|name| cases::find(name)).collect::<Result<_, _>>()?
     };
-    if let Some(folder) = &options.vs {
-        return peers::compare(folder, &chosen, options);
-    }
     let isa = options.isa.unwrap_or_else(Isa::detect);
     if !isa.is_available() {
         return Err(format!("this processor has no {isa}"));
     }
+    if let Some(sweep) = options.sweep {
+        return sweep::run(sweep, options, isa);
+    }
+    if let Some(folder) = &options.vs {
+        return peers::compare(Path::new(folder), &chosen, options);
+    }
     if let Some(parameters) = options.optimizers {
         return updates::run(parameters, options.threads, isa);
+    }
+    if options.costs {
+        return costs::run(&chosen, options, isa);
     }
     if options.extras {
         return match options.plan {
             true => extras::plans(&chosen, options.threads, isa),
-            false => extras::run(&chosen, options.threads, isa, options.rounds),
+            false => extras::run(&chosen, options.threads, isa, options.rounds.unwrap_or(3)),
         };
     }
     if options.plan {

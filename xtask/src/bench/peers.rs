@@ -9,6 +9,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+/// Rounds, unless said otherwise.
+const ROUNDS: usize = 5;
+
 /// A program that measures a case.
 struct Peer {
     program: PathBuf,
@@ -30,47 +33,68 @@ pub fn compare(folder: &Path, cases: &[&Case], options: &Options) -> Result<(), 
     }];
     peers.extend(pythons(&folder, options));
     peers.extend(binaries(&folder));
-    println!("{} programs, {} rounds, {} thread(s)", peers.len(), options.rounds, options.threads);
+    let rounds = options.rounds.unwrap_or(ROUNDS).max(1);
+    println!("{} programs, {rounds} rounds, {} thread(s)", peers.len(), options.threads);
     for case in cases {
-        let mut results: BTreeMap<String, Vec<f64>> = BTreeMap::new();
-        for _ in 0..options.rounds {
+        let mut results: BTreeMap<String, Vec<Timing>> = BTreeMap::new();
+        for _ in 0..rounds {
             for peer in &peers {
                 for timing in measure(peer, case.name, &folder, options) {
                     if options.json {
                         println!("{}", serde_json::to_string(&timing).map_err(|e| e.to_string())?);
                     }
-                    results.entry(timing.lib).or_default().push(timing.us_per_step);
+                    results.entry(timing.lib.clone()).or_default().push(timing);
                 }
             }
         }
-        print(case.name, results)?;
+        print(case.name, &results)?;
     }
     Ok(())
 }
 
-fn print(case: &str, results: BTreeMap<String, Vec<f64>>) -> Result<(), String> {
-    let median = |mut us: Vec<f64>| {
-        us.sort_by(f64::total_cmp);
-        us[us.len() / 2]
+/// Medians over rounds: of a step, of the 10th and 90th percentile within a run; then the slowest and fastest round.
+fn print(case: &str, results: &BTreeMap<String, Vec<Timing>>) -> Result<(), String> {
+    let sorted = |timings: &[Timing], figure: fn(&Timing) -> f64| {
+        let mut values: Vec<f64> = timings.iter().map(figure).collect();
+        values.sort_by(f64::total_cmp);
+        values
     };
-    let mut rows: Vec<(String, f64)> = results.into_iter().map(|(lib, us)| (lib, median(us))).collect();
-    rows.sort_by(|a, b| a.1.total_cmp(&b.1));
-    let own = rows.iter().find(|r| r.0.starts_with("gradus")).ok_or("our own program gave no result")?.1;
-    println!("\n{case:<6} {:<28} {:>12} {:>8}", "program", "µs a step", "ratio");
-    for (lib, us) in rows {
-        println!("{:<6} {lib:<28} {us:>12.2} {:>8.2}", "", us / own);
+    let median = |timings: &[Timing], figure: fn(&Timing) -> f64| sorted(timings, figure)[timings.len() / 2];
+    let mut rows: Vec<(&String, &Vec<Timing>, f64)> =
+        results.iter().map(|(lib, timings)| (lib, timings, median(timings, |t| t.us_per_step))).collect();
+    rows.sort_by(|a, b| a.2.total_cmp(&b.2));
+    let own = rows.iter().find(|r| r.0.starts_with("gradus")).ok_or("our own program gave no result")?.2;
+    println!(
+        "\n{case:<6} {:<28} {:>12} {:>23} {:>23} {:>8} {:>8}",
+        "program", "µs a step", "p10–p90", "rounds, low–high", "ratio", "peak MB"
+    );
+    for (lib, timings, us) in rows {
+        let each = sorted(timings, |t| t.us_per_step);
+        let within = format!("{:.2}–{:.2}", median(timings, |t| t.p10), median(timings, |t| t.p90));
+        let between = format!("{:.2}–{:.2}", each[0], each[each.len() - 1]);
+        let memory = median(timings, |t| t.peak_rss_mb as f64);
+        println!("{:<6} {lib:<28} {us:>12.2} {within:>23} {between:>23} {:>8.2} {memory:>8.0}", "", us / own);
     }
     Ok(())
 }
 
 /// The results of one run; none where the program does not know the case or fails.
 fn measure(peer: &Peer, case: &str, folder: &Path, options: &Options) -> Vec<Timing> {
+    let mut command = pinned(&peer.program, options);
+    command.args(&peer.before).arg(case).args(&peer.after).current_dir(folder).stderr(Stdio::null());
+    let Ok(output) = command.output() else { return vec![] };
+    let text = String::from_utf8_lossy(&output.stdout);
+    text.lines().filter_map(|l| serde_json::from_str::<Timing>(l).ok()).filter(|t| t.case == case).collect()
+}
+
+/// A program on its processor, with as many threads as it may have and an allocator that keeps its memory.
+pub fn pinned(program: &Path, options: &Options) -> Command {
     let mut command = if options.threads == 1 {
         let mut pinned = Command::new("taskset");
-        pinned.args(["-c", &options.cpu.to_string()]).arg(&peer.program);
+        pinned.args(["-c", &options.cpu.to_string()]).arg(program);
         pinned
     } else {
-        Command::new(&peer.program)
+        Command::new(program)
     };
     for name in
         ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS", "MATMUL_NUM_THREADS"]
@@ -82,10 +106,12 @@ fn measure(peer: &Peer, case: &str, folder: &Path, options: &Options) -> Vec<Tim
         .env("MALLOC_MMAP_THRESHOLD_", "4000000000")
         .env("MALLOC_TRIM_THRESHOLD_", "8000000000")
         .env("MALLOC_TOP_PAD_", "268435456");
-    command.args(&peer.before).arg(case).args(&peer.after).current_dir(folder).stderr(Stdio::null());
-    let Ok(output) = command.output() else { return vec![] };
-    let text = String::from_utf8_lossy(&output.stdout);
-    text.lines().filter_map(|l| serde_json::from_str::<Timing>(l).ok()).filter(|t| t.case == case).collect()
+    command
+}
+
+/// The interpreter that has a framework.
+pub fn python<'a>(name: &str, options: &'a Options) -> &'a str {
+    options.pythons.iter().find_map(|p| p.strip_prefix(name)?.strip_prefix('=')).unwrap_or("python3")
 }
 
 /// The Python programs whose framework can be imported.
@@ -100,8 +126,7 @@ fn pythons(folder: &Path, options: &Options) -> Vec<Peer> {
     ];
     let mut peers = vec![];
     for (name, module, variants) in variants {
-        let chosen = options.pythons.iter().find_map(|p| p.strip_prefix(name)?.strip_prefix('='));
-        let program = PathBuf::from(chosen.unwrap_or("python3"));
+        let program = PathBuf::from(python(name, options));
         let script = folder.join(format!("train_{name}.py"));
         let importable = || {
             let status =

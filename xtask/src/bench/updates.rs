@@ -40,7 +40,7 @@ fn measure(optimizer: &AnyOptimizer, parameters: usize, threads: usize, isa: Isa
     let mut engine = Engine::new(&model, request).map_err(|e| e.to_string())?;
     let (pool, gradient) = (Pool::new(threads), vec![1e-3f32; parameters]);
     let mut failed = None;
-    let (us, cpu, first) = measure::steps(|n| {
+    let (us, cpu, first) = measure::steps(measure::SECONDS, |n| {
         for _ in 0..n {
             failed = engine.run(&mut state, &[&gradient], 1, 1, &pool).err().or(failed.take());
         }

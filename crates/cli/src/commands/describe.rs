@@ -128,7 +128,7 @@ fn grouped(n: u64) -> String {
 }
 
 /// `1.5 MiB`
-fn size(bytes: usize) -> String {
+pub(super) fn size(bytes: usize) -> String {
     match bytes {
         0..1024 => format!("{bytes} bytes"),
         1024..1_048_576 => format!("{:.1} KiB", bytes as f64 / 1024.0),

@@ -11,6 +11,7 @@ pub mod gradcheck;
 pub mod inspect;
 pub mod lr_find;
 pub mod predict;
+pub mod profile;
 pub mod render;
 pub mod schedule;
 pub mod train;
@@ -18,6 +19,7 @@ pub mod train;
 use crate::failure::{Failure, Result};
 use crate::recipe::{Document, Recipe};
 use clap::{Args, Parser, Subcommand};
+use gradus_kernels::Isa;
 use std::path::{Path, PathBuf};
 
 /// Describe a network and its data in one short recipe; train it, judge it, use it.
@@ -42,6 +44,7 @@ enum Command {
     Gradcheck(gradcheck::Gradcheck),
     Compare(compare::Compare),
     Inspect(inspect::Inspect),
+    Profile(profile::Profile),
     Contour(contour::Contour),
     Schedule(schedule::Schedule),
     LrFind(lr_find::LrFind),
@@ -89,6 +92,7 @@ impl Gradus {
             Command::Gradcheck(command) => command.run(),
             Command::Compare(command) => command.run(),
             Command::Inspect(command) => command.run(),
+            Command::Profile(command) => command.run(),
             Command::Contour(command) => command.run(),
             Command::Schedule(command) => command.run(),
             Command::LrFind(command) => command.run(),
@@ -96,6 +100,17 @@ impl Gradus {
             Command::Explain(command) => command.run(),
         }
     }
+}
+
+/// The instruction set that an option names, or the best one.
+pub(crate) fn instruction_set(name: Option<&str>) -> Result<Isa> {
+    let Some(name) = name else { return Ok(Isa::detect()) };
+    let isa: Isa = name.parse().map_err(|e| Failure::usage(format!("{e}"), "leave it out for the best"))?;
+    if !isa.is_available() {
+        let known = Isa::available().iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        return Err(Failure::usage(format!("this processor has no {isa}"), format!("it has: {known}")));
+    }
+    Ok(isa)
 }
 
 /// Writes a text file, all or nothing. `option` is what names it on the command line.

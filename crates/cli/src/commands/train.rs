@@ -101,13 +101,7 @@ impl Train {
         if self.threads == Some(0) {
             return Err(Failure::usage("--threads is 0, but must be at least 1", "leave it out to use every core"));
         }
-        let Some(name) = &self.isa else { return Ok(Isa::detect()) };
-        let isa: Isa = name.parse().map_err(|e| Failure::usage(format!("{e}"), "leave it out for the best"))?;
-        if !isa.is_available() {
-            let known = Isa::available().iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-            return Err(Failure::usage(format!("this processor has no {isa}"), format!("it has: {known}")));
-        }
-        Ok(isa)
+        super::instruction_set(self.isa.as_deref())
     }
 }
 

@@ -14,6 +14,7 @@
 //! | [`mod@chart`] | lines as a picture of its own |
 //! | [`mod@inspect`] | layers in small pictures |
 //! | [`mod@contour`] | paths over a surface |
+//! | [`mod@flame`], [`mod@roofline`] | where a step's time goes, and how near its kernels are to the machine's limits |
 //! | [`tables`] | figures, layers, settings, environment |
 //! | [`scale`], [`svg`] | the chart toolkit: scales, ticks, numbers in words; shapes, axes, lines, dots |
 //! | [`comparison`] | recipes side by side: a page and a text of their own |
@@ -25,10 +26,12 @@ pub mod confusion;
 pub mod contour;
 pub mod curves;
 pub mod data;
+pub mod flame;
 pub mod inspect;
 pub mod page;
 pub mod regions;
 pub mod regression;
+pub mod roofline;
 #[cfg(test)]
 mod samples;
 pub mod scale;

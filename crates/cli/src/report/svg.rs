@@ -120,6 +120,16 @@ impl Svg {
             writeln!(self.body, "<text class=\"{class}\" transform=\"translate({x} {y})rotate(-42)\">{text}</text>");
     }
 
+    /// Text that begins at a place and is turned by so many degrees, clockwise.
+    pub fn turned(&mut self, class: &str, [x, y]: [f64; 2], degrees: f64, text: &str) {
+        let [x, y, degrees] = [x, y, degrees].map(pixel);
+        let text = escape(text);
+        let _ = writeln!(
+            self.body,
+            "<text class=\"{class}\" transform=\"translate({x} {y})rotate({degrees})\">{text}</text>"
+        );
+    }
+
     /// Opens a group that shows `hover` as a tooltip; [`Self::end_group`] closes it.
     pub fn group(&mut self, class: &str, hover: &str) {
         let _ = write!(self.body, "<g class=\"{class}\"><title>{}</title>", escape(hover));

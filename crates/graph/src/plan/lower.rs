@@ -15,8 +15,11 @@ impl<T: Real> Planner<'_, T> {
     pub(super) fn lower(&mut self, g: usize) {
         let group = &self.groups.groups[g];
         let names: Vec<&str> = group.nodes.iter().map(|&n| self.dag.nodes[n].op.name()).collect();
-        let last = &self.dag.nodes[*group.nodes.last().expect("groups have members")];
-        let scope = if last.path.is_empty() { String::new() } else { format!("{SCOPE}{}", last.path) };
+        // A product belongs to its own layer, whatever follows in its epilogue.
+        let product = |&&n: &&NodeId| matches!(self.kernels[n], Some(Kernel::MatMul { .. }));
+        let main = group.nodes.iter().find(product).or(group.nodes.last()).expect("groups have members");
+        let path = &self.dag.nodes[*main].path;
+        let scope = if path.is_empty() { String::new() } else { format!("{SCOPE}{path}") };
         match group.work {
             Work::Map => {
                 let label = format!("map {} {}{scope}", text(&group.domain), names.join(" "));

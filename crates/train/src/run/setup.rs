@@ -7,7 +7,7 @@ use crate::diagnose::Watchdog;
 use crate::error::{Result, TrainError, list};
 use crate::evaluate::Examiner;
 use crate::history::direction;
-use crate::objective::{Objective, fingerprint, sum_of};
+use crate::objective::{Objective, fingerprint};
 use crate::stops::AnyStop;
 use crate::trainer::{Keep, Trainer};
 use gradus_data::Dataset;
@@ -102,15 +102,7 @@ impl<'t, 'a, 'v> Run<'t, 'a, 'v> {
             retraining: trainer.retraining.clone(),
         };
 
-        let mut sums = vec!["data_loss".to_string()];
-        for head in &objective.heads {
-            for name in head.metrics.iter().filter_map(|&m| sum_of(m)).flat_map(|name| [name, "count"]) {
-                let full = format!("{}/{name}", head.output);
-                if !sums.contains(&full) {
-                    sums.push(full);
-                }
-            }
-        }
+        let sums = objective.sums();
         let names: Vec<&str> = sums.iter().map(String::as_str).collect();
         let request = Request { isa: trainer.isa, threads: trainer.threads, ..Request::training(&names) };
         let engine = Engine::new(&step, request)?;
