@@ -84,7 +84,7 @@ impl Trainer<'_> {
         self.assign_metrics()?;
         let batch = self.batch_size;
         let own = LoaderOptions { mode: LoaderMode::Inline, drop_last: true, ..loader_options(self) };
-        let mut loader = Loader::new(Arc::new(data.clone()), own)?;
+        let loader = Loader::new(Arc::new(data.clone()), own)?;
         let steps_per_epoch = loader.steps_per_epoch() as u64;
 
         let begun = Instant::now();
@@ -107,40 +107,24 @@ impl Trainer<'_> {
         let compiling = begun.elapsed().as_secs_f64();
 
         let pool = Pool::new(self.threads);
-        let is_target = Objective::is_target(&step);
-        let mut at = 0;
-        // Does so many steps, a few in one go, and says how many those are.
-        let mut batches =
-            |count: usize, few: usize, run: &mut dyn FnMut(&[&[f32]], usize) -> Result<()>| -> Result<()> {
-                let end = at + count as u64;
-                while at < end {
-                    let place = (at % steps_per_epoch) as usize;
-                    let mut chunks = loader.steps(at / steps_per_epoch, place..place + few.min((end - at) as usize));
-                    let Some(chunk) = chunks.next_chunk() else { break };
-                    let feeds: Vec<&[f32]> =
-                        is_target.iter().map(|&t| if t { chunk.targets() } else { chunk.inputs() }).collect();
-                    run(&feeds, chunk.steps())?;
-                    at += chunk.steps() as u64;
-                }
-                Ok(())
-            };
+        let mut batches = Batches { loader, is_target: Objective::is_target(&step), at: 0 };
         let begun = Instant::now();
-        batches(1, 1, &mut |feeds, n| Ok(engine.run(&mut state, feeds, batch, n, &pool)?))?;
+        batches.each(1, 1, |feeds, n| Ok(engine.run(&mut state, feeds, batch, n, &pool)?))?;
         let first = begun.elapsed().as_secs_f64();
         let begun = Instant::now();
-        batches(steps.div_ceil(2), FEW, &mut |feeds, n| Ok(engine.run(&mut state, feeds, batch, n, &pool)?))?;
+        batches.each(steps.div_ceil(2), FEW, |feeds, n| Ok(engine.run(&mut state, feeds, batch, n, &pool)?))?;
         let few = if begun.elapsed().as_secs_f64() < SHORT * steps.div_ceil(2) as f64 { FEW } else { 1 };
         // In turn, so that whatever else the machine does is in both.
         let (mut whole, mut profiles) = (vec![], vec![]);
         while profiles.len() < steps {
             let few = few.min(steps - profiles.len());
-            batches(few, few, &mut |feeds, n| {
+            batches.each(few, few, |feeds, n| {
                 let begun = Instant::now();
                 engine.run(&mut state, feeds, batch, n, &pool)?;
                 whole.push(begun.elapsed().as_secs_f64() / n as f64);
                 Ok(())
             })?;
-            batches(few, 1, &mut |feeds, _| {
+            batches.each(few, 1, |feeds, _| {
                 profiles.push(engine.profile(&mut state, feeds, batch, 1, &pool)?);
                 // Only the last ones keep what each thread did.
                 if profiles.len() > TRACED {
@@ -182,6 +166,31 @@ impl Trainer<'_> {
             times.push(begun.elapsed().as_secs_f64());
         }
         Ok(sorted(times)[PREDICTIONS / 2])
+    }
+}
+
+/// Batches of the data, epoch after epoch.
+struct Batches {
+    loader: Loader,
+    is_target: Vec<bool>,
+    /// Steps done.
+    at: u64,
+}
+
+impl Batches {
+    /// Gives so many steps' inputs to `run`, a few steps in one go, with their number.
+    fn each(&mut self, count: usize, few: usize, mut run: impl FnMut(&[&[f32]], usize) -> Result<()>) -> Result<()> {
+        let (end, per_epoch) = (self.at + count as u64, self.loader.steps_per_epoch() as u64);
+        while self.at < end {
+            let place = (self.at % per_epoch) as usize;
+            let last = place + few.min((end - self.at) as usize);
+            let mut chunks = self.loader.steps(self.at / per_epoch, place..last);
+            let Some(chunk) = chunks.next_chunk() else { break };
+            let feed = |&target: &bool| if target { chunk.targets() } else { chunk.inputs() };
+            run(&self.is_target.iter().map(feed).collect::<Vec<_>>(), chunk.steps())?;
+            self.at += chunk.steps() as u64;
+        }
+        Ok(())
     }
 }
 

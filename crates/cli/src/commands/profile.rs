@@ -20,9 +20,9 @@ const ROWS: usize = 30;
 
 /// Show where the time of a training step goes: each kernel, and how near it is to what the machine can do
 ///
-/// First this machine's limits are measured: multiply-adds a second in registers, bytes a second from each cache and from memory.
-/// Then the recipe's step runs on its data, half of --steps to warm up, --steps as a whole, --steps kernel by kernel; times are
-/// medians. A kernel's roof is the longer one of its arithmetic at the peak and its bytes at the rate of the nearest cache that
+/// The recipe's step runs on its data: half of --steps to warm up, then, a few in turn, --steps as a whole and --steps kernel by kernel;
+/// times are medians. This machine's limits are measured too: multiply-adds a second in registers, bytes a second from each cache and
+/// from memory. A kernel's roof is the longer one of its arithmetic at the peak and its bytes at the rate of the nearest cache that
 /// holds them all; "% of peak" is that least time as a share of the time taken. A convolution that needs fewer operations than
 /// the direct sum, which is what is counted, can be above 100.
 #[derive(Args, Debug)]
@@ -86,8 +86,8 @@ impl Profile {
         if let Some(state) = session::initial(&recipe, &model, &locator)? {
             trainer = trainer.initial(state);
         }
-        let machine = Machine::measure(isa, &Pool::new(self.threads));
         let profile = trainer.profile(&materials.train, self.steps)?;
+        let machine = Machine::measure(isa, &Pool::new(self.threads));
         let costs = gather(&profile.kernels, &machine);
         let kernels = costs.iter().map(|cost| cost.seconds).sum();
         let found = Found { name: &recipe.name, machine: &machine, profile: &profile, costs: &costs, kernels };
@@ -153,8 +153,10 @@ impl Found<'_> {
         let titles = ["kernel", "layer", "calls", "µs", "% of step", "GFLOP/s", "GB/s", "% of peak", "bound by"];
         let mut rows = vec![titles.map(String::from)];
         let giga = |x: f64| if x > 0.0 { format!("{:.1}", x / 1e9) } else { "–".into() };
-        let room = console::width().saturating_sub(72).clamp(24, 60);
-        for cost in &sorted[..sorted.len().min(ROWS)] {
+        let shown = &sorted[..sorted.len().min(ROWS)];
+        let layers = shown.iter().map(|cost| cost.path.chars().count().min(34)).max().unwrap_or(0);
+        let room = console::width().saturating_sub(76 + layers).clamp(24, 60);
+        for cost in shown {
             let layer = if cost.path.is_empty() { "–".into() } else { shortened(&cost.path, 34) };
             let peak = format!("{:.0}", 100.0 * cost.share_of_peak());
             let roof = [self.machine.name(cost.bound).into(), peak];
