@@ -8,7 +8,7 @@ use super::Options;
 use super::measure;
 use gradus_graph::{Engine, Graph, Model, Node, Request, State};
 use gradus_kernels::{Isa, Pool};
-use gradus_nn::layers::{Attention, Conv, Dense, Gru, Lstm, Padding};
+use gradus_nn::layers::{Attention, Conv, Dense, Flatten, Gru, Lstm, Padding};
 use gradus_nn::losses::CrossEntropy;
 use gradus_nn::optimizers::Sgd;
 use gradus_nn::{LayerExt, TrainStep};
@@ -162,11 +162,11 @@ impl Point {
                     let padding = Padding::Number((size / 2).into());
                     Conv::new(filters, size).stride(stride).padding(padding).groups(if depthwise { groups } else { 1 })
                 };
-                x.layer(conv(channels, stride).relu()).layer(conv(filters, 1).relu()).mean([2, 3])
+                x.layer(conv(channels, stride).relu()).layer(conv(filters, 1).relu()).mean([2, 3]).layer(Flatten)
             }
             &Net::Lstm { units, .. } => x.layer(Lstm::new(units)),
             &Net::Gru { units, .. } => x.layer(Gru::new(units)),
-            &Net::Attention { heads, .. } => x.layer(Attention::new(heads)).mean([1]),
+            &Net::Attention { heads, .. } => x.layer(Attention::new(heads)).mean([1]).layer(Flatten),
         };
         y.layer(Dense::new(CLASSES))
     }
@@ -347,7 +347,8 @@ mod tests {
             let points = sweep.points();
             assert!(points.len() <= 20, "{sweep:?}");
             for (i, point) in points.iter().enumerate() {
-                point.step().unwrap();
+                let model = point.step().unwrap();
+                assert_eq!(model.output_shape("y").unwrap().to_string(), "[B, 10]", "{}", point.name);
                 assert!(points[..i].iter().all(|other| other.name != point.name), "{}", point.name);
                 let text = serde_json::to_string(point).unwrap();
                 assert_eq!(serde_json::from_str::<Point>(&text).unwrap(), *point);

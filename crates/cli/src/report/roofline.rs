@@ -71,7 +71,7 @@ pub fn draw(title: &str, machine: &Machine, costs: &[Cost]) -> String {
         svg.text("name", [LEFT - 12.0, y], Anchor::End, &(i + 1).to_string());
         let class = if cost.bound == Bound::Arithmetic { "dot arithmetic" } else { "dot traffic" };
         svg.circle(class, [LEFT + 2.0, y - 4.0], 5.0);
-        svg.text("name", [LEFT + 16.0, y], Anchor::Start, &shortened(&full_name(cost), 88));
+        svg.text("name", [LEFT + 16.0, y], Anchor::Start, &shortened(&full_name(cost), 74));
         let words = format!(
             "{:.1} % of the time, {:.0} % of its roof ({})",
             100.0 * cost.seconds / total.max(f64::MIN_POSITIVE),
