@@ -2,7 +2,7 @@
 
 mod support;
 
-use gradus_graph::{Constant, Engine, Graph, Mode, Model, Node, Random, Request, Role, State};
+use gradus_graph::{Constant, Engine, Graph, Mode, Model, Node, Random, Request, Role, State, Window, ops};
 use gradus_kernels::Pool;
 use gradus_tensor::Rng;
 use support::{difference, normal, run, run_with};
@@ -105,6 +105,38 @@ fn centred_values_are_gone_through_once() {
     let mut engine = Engine::<f32>::new(&model, Request { mode: Mode::Train, ..Request::predicting(&["dx"]) }).unwrap();
     let plan = engine.describe(batch).unwrap();
     assert_eq!(plan.matches("map [70, 64, 8]").count(), 3, "{plan}");
+}
+
+/// A convolution with bias and rectifier before windows' largest elements: both run on the pooled values, forward and back.
+#[test]
+fn rectifiers_run_behind_max_pooling() {
+    let g = Graph::new();
+    let x = g.input("x", [9, 9, 3]);
+    let mut rng = Rng::new(3, 0, 0);
+    let mut variable = |name: &str, sizes: &[usize]| {
+        let values = normal(sizes.iter().product(), &mut rng);
+        g.variable(name, sizes, gradus_graph::Values(values), Role::Weight)
+    };
+    let (w, b) = (variable("w", &[3, 3, 3, 8]), variable("b", &[8]));
+    let conv = ops::Conv { windows: vec![Window::new(3); 2], groups: 1 };
+    let above = (g.apply(conv, &[&x, &w]) + &b).relu();
+    for (stride, size) in [(2, 2), (1, 3), (3, 2)] {
+        let axis = Window::new(size).stride(stride).into();
+        let y = above.max_pool(&[axis, axis]);
+        let loss = y.square().sum_all();
+        let gradients = g.gradients(&loss, &[&x, &w, &b]).unwrap();
+        let model = g.model(&[("y", &y), ("dx", &gradients[0]), ("dw", &gradients[1]), ("db", &gradients[2])]).unwrap();
+        let request = Request { mode: Mode::Train, ..Request::predicting(&["y", "dx", "dw", "db"]) };
+        let x = vec![normal(4 * 243, &mut Rng::new(4, 0, 0))];
+        let naive = run::<f64>(&model, Request { optimize: false, ..request.clone() }, &x, 4);
+        let fast = run::<f64>(&model, request.clone(), &x, 4);
+        assert_eq!(fast[0], naive[0], "values are the same to the bit");
+        for (fast, naive) in fast.iter().zip(&naive) {
+            assert!(difference(fast, naive) < 1e-12);
+        }
+        let plan = Engine::<f32>::new(&model, request).unwrap().describe(4).unwrap();
+        assert!(!plan.contains("map [4, 7, 7, 8]"), "nothing but windows goes through all values: {plan}");
+    }
 }
 
 /// A small classifier with Adam on a flat vector of all parameters: updates, slots, packs and step scalars together.

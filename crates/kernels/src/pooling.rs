@@ -6,7 +6,8 @@
 
 use crate::context::{Context, Part, Place};
 use crate::instr::{Pool, PoolAxis, Pooling, Seen, Slide};
-use crate::simd::{Kernel, Simd, entry};
+use crate::simd::{Kernel, Simd, entry, half_entry};
+use crate::tiles::lanes;
 use crate::{Isa, Real};
 use std::marker::PhantomData;
 
@@ -14,6 +15,23 @@ use std::marker::PhantomData;
 const PART: usize = 16 * 1024;
 /// Channels that are walked together.
 const BLOCK: usize = 64;
+
+/// For every place that a window sees, in order. A closure would not share the instruction set of the function that this stands in.
+macro_rules! each {
+    ($window:expr, |$i:ident| $body:expr) => {{
+        let window: &Window = $window;
+        for k0 in 0..window.counts[0] {
+            for k1 in 0..window.counts[1] {
+                let row = window.base + k0 * window.steps[0] + k1 * window.steps[1];
+                for k2 in 0..window.counts[2] {
+                    let $i = row + k2 * window.steps[2];
+                    $body;
+                }
+            }
+        }
+    }};
+}
+pub(crate) use each;
 
 /// A pooling ready to run.
 pub struct PoolPlan<T> {
@@ -59,6 +77,10 @@ impl<T: Real> PoolPlan<T> {
         let [s0, s1, s2] = seen;
         let (rows, columns) = (s0.len() * s1.len(), s2.len());
         let runs = if blocks == 1 { runs(&s2) } else { s2.into_iter().map(|s| (s, 1)).collect() };
+        // Where the channels of a window fill half vectors alone, no lane of those is left out.
+        let half = !p.channels.is_multiple_of(lanes::<T>(isa))
+            && p.channels.is_multiple_of(lanes::<T>(isa) / 2)
+            && runs.iter().all(|run| run.1 == 1);
         let total = p.batch * p.channels * inputs.iter().product::<usize>();
         let wanted = (total / PART).clamp(1, 16);
         // Windows that overlap add to the same elements: their rows stay together.
@@ -85,11 +107,11 @@ impl<T: Real> PoolPlan<T> {
             units_per_part,
             parts: if parts == 0 { 0 } else { units.div_ceil(units_per_part) },
             run: match p.pooling {
-                Pooling::Max => entry::<T, Windows<T, { MAX }>>(isa),
-                Pooling::Pick => entry::<T, Windows<T, { PICK }>>(isa),
-                Pooling::Return => entry::<T, Windows<T, { RETURN }>>(isa),
-                Pooling::Sum => entry::<T, Windows<T, { SUM }>>(isa),
-                Pooling::Spread => entry::<T, Windows<T, { SPREAD }>>(isa),
+                Pooling::Max => windows::<T, { MAX }>(isa, half),
+                Pooling::Pick => windows::<T, { PICK }>(isa, half),
+                Pooling::Return => windows::<T, { RETURN }>(isa, half),
+                Pooling::Sum => windows::<T, { SUM }>(isa, half),
+                Pooling::Spread => windows::<T, { SPREAD }>(isa, half),
             },
         }
     }
@@ -110,6 +132,12 @@ const PICK: u8 = 1;
 const RETURN: u8 = 2;
 const SUM: u8 = 3;
 const SPREAD: u8 = 4;
+
+/// The kernel, for half vectors if they are wanted and there.
+fn windows<T: Real, const POOLING: u8>(isa: Isa, half: bool) -> Part<PoolPlan<T>, T> {
+    let narrow = if half { half_entry::<T, Windows<T, POOLING>>(isa) } else { None };
+    narrow.unwrap_or_else(|| entry::<T, Windows<T, POOLING>>(isa))
+}
 
 struct Windows<T, const POOLING: u8>(PhantomData<T>);
 
@@ -222,13 +250,13 @@ impl<T: Real> PoolPlan<T> {
             match POOLING {
                 MAX => {
                     let mut best = load::<S, FULL>(x.add(window.base + j), n);
-                    window.each(|i| best = S::max(best, load::<S, FULL>(x.add(i + j), n)));
+                    each!(window, |i| best = S::max(best, load::<S, FULL>(x.add(i + j), n)));
                     store::<S, FULL>(y.add(o + j), best, n);
                 }
                 PICK => {
                     let mut best = load::<S, FULL>(x.add(window.base + j), n);
                     let mut picked = load::<S, FULL>(v.add(window.base + j), n);
-                    window.each(|i| {
+                    each!(window, |i| {
                         let (x, v) = (load::<S, FULL>(x.add(i + j), n), load::<S, FULL>(v.add(i + j), n));
                         (best, picked) = better::<S>(best, x, picked, v);
                     });
@@ -240,12 +268,12 @@ impl<T: Real> PoolPlan<T> {
                 }
                 SUM => {
                     let mut sum = S::zero();
-                    window.each(|i| sum = S::add(sum, load::<S, FULL>(x.add(i + j), n)));
+                    each!(window, |i| sum = S::add(sum, load::<S, FULL>(x.add(i + j), n)));
                     store::<S, FULL>(y.add(o + j), S::mul(sum, S::number(self.factor(window))), n);
                 }
                 _ => {
                     let dy = S::mul(load::<S, FULL>(x.add(o + j), n), S::number(self.factor(window)));
-                    window.each(|i| {
+                    each!(window, |i| {
                         let y = y.add(i + j);
                         let old = if self.tiles { S::zero() } else { load::<S, FULL>(y, n) };
                         store::<S, FULL>(y, S::add(old, dy), n);
@@ -269,18 +297,6 @@ pub(crate) struct Window {
 }
 
 impl Window {
-    #[inline(always)]
-    pub fn each(&self, mut f: impl FnMut(usize)) {
-        for k0 in 0..self.counts[0] {
-            for k1 in 0..self.counts[1] {
-                let row = self.base + k0 * self.steps[0] + k1 * self.steps[1];
-                for k2 in 0..self.counts[2] {
-                    f(row + k2 * self.steps[2]);
-                }
-            }
-        }
-    }
-
     /// Adds `dy` to `y` where `x` is largest in the window; with `tiles`, writes it there and 0 everywhere else.
     ///
     /// # Safety
@@ -299,12 +315,12 @@ impl Window {
             let one = S::number(1.0);
             let mut best = load::<S, FULL>(x.add(self.base), n);
             let (mut place, mut count) = (S::zero(), S::zero());
-            self.each(|i| {
+            each!(self, |i| {
                 (best, place) = better::<S>(best, load::<S, FULL>(x.add(i), n), place, count);
                 count = S::add(count, one);
             });
             count = S::zero();
-            self.each(|i| {
+            each!(self, |i| {
                 let own = S::select(S::eq(count, place), dy, S::zero());
                 let old = if tiles { S::zero() } else { load::<S, FULL>(y.add(i), n) };
                 store::<S, FULL>(y.add(i), S::add(old, own), n);
@@ -319,8 +335,8 @@ impl Window {
 pub(crate) unsafe fn better<S: Simd>(best: S::V, x: S::V, own: S::V, other: S::V) -> (S::V, S::V) {
     // SAFETY: the caller's.
     unsafe {
-        let choose = |a, b| S::select(S::le(x, best), a, S::select(S::eq(best, best), b, a));
-        (choose(best, x), choose(own, other))
+        let (stays, valid) = (S::le(x, best), S::eq(best, best));
+        (S::select(stays, best, S::select(valid, x, best)), S::select(stays, own, S::select(valid, other, own)))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::context::{Context, Part, Place};
 use crate::instr::{Pooling, RoiPool};
-use crate::pooling::{Window, better, load, store};
+use crate::pooling::{Window, better, each, load, store};
 use crate::reference::whole;
 use crate::simd::{Kernel, Simd, entry};
 use crate::{Isa, Real};
@@ -124,7 +124,7 @@ impl<T: Real> Kernel<T> for Boxes<T> {
                         } else {
                             let mut best = load::<S, false>(x.add(window.base + c), some);
                             let mut picked = load::<S, false>(v.add(window.base + c), some);
-                            window.each(|at| {
+                            each!(&window, |at| {
                                 let x = load::<S, false>(x.add(at + c), some);
                                 let v = load::<S, false>(v.add(at + c), some);
                                 (best, picked) = better::<S>(best, x, picked, v);

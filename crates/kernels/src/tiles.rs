@@ -43,10 +43,12 @@ macro_rules! family {
         wide.push((1, family!($Block, $T, isa, 1, false, 1 2 3 4 5 6 7 8 9 10 11 12)));
         let edge = family!($Block, $T, isa, 1, true, 1 2 3 4 5 6 7 8 9 10 11 12);
         let single = many.then(|| $crate::simd::entry::<$T, $Block<1, 8, false>>(isa));
-        let half =
-            many.then(|| family!($Block, $T, $crate::Isa::Avx2, 1, false, 1 2 3 4 5 6 7 8 9 10 11 12));
+        let half = family!($Block, $T, isa, half 1 2 3 4 5 6 7 8 9 10 11 12 13 14);
         $crate::tiles::Family { lanes: $crate::tiles::lanes::<$T>(isa), wide, edge, single, half }
     }};
+    ($Block:ident, $T:ty, $isa:expr, half $($rows:literal)*) => {
+        [$($crate::simd::half_entry::<$T, $Block<$rows, 1, false>>($isa)),*].into_iter().collect::<Option<Vec<_>>>()
+    };
     ($Block:ident, $T:ty, $isa:expr, $vectors:literal, $edge:literal, $($rows:literal)*) => {
         vec![$($crate::simd::entry::<$T, $Block<$rows, $vectors, $edge>>($isa)),*]
     };

@@ -16,6 +16,7 @@ mod centred;
 pub(crate) mod concrete;
 pub(crate) mod fold;
 pub(crate) mod group;
+mod pools;
 pub(crate) mod simplify;
 mod sink;
 pub(crate) mod split;

@@ -79,6 +79,9 @@ impl Builder {
         if let Some(id) = self.sink_permute(&node) {
             return id;
         }
+        if let Some(id) = self.mask_before_return(&node) {
+            return id;
+        }
         let x = node.inputs.first().copied();
         let constant = |i: usize| self.dag.constant(node.inputs[i]);
         let whole = |i: usize| *self.shape(node.inputs[i]) == node.shape;
@@ -99,7 +102,8 @@ impl Builder {
                 Entry { op: Op::Neg(_), inputs, .. } => inputs[0],
                 _ => self.scaled_reduce(&node, node.inputs[0], -1.0).unwrap_or_else(|| self.add(node)),
             },
-            Op::Reduce(_) => match self.reduce_centred(&node) {
+            Op::MaxPool(_) => self.pool_before(&node).unwrap_or_else(|| self.add(node)),
+            Op::Reduce(_) => match self.reduce_centred(&node).or_else(|| self.sum_before_return(&node)) {
                 Some(id) => id,
                 None => self.reduce_reduced(node),
             },

@@ -193,6 +193,16 @@ pub fn entry<T: Real, K: Kernel<T>>(isa: Isa) -> Entry<K::A, K::B> {
     }
 }
 
+/// The kernel for half a vector of the widest instruction set: vectors of the next narrower one, with all the registers of the widest. `None` where
+/// vectors are narrower anyway.
+pub fn half_entry<T: Real, K: Kernel<T>>(isa: Isa) -> Option<Entry<K::A, K::B>> {
+    #[cfg(target_arch = "x86_64")]
+    if isa == Isa::Avx512 && T::Avx512::LANES == 2 * T::Avx2::LANES {
+        return Some(avx512_half::<T, K>);
+    }
+    None
+}
+
 unsafe fn portable<T: Real, K: Kernel<T>>(a: *const K::A, b: *const K::B, n: usize) {
     // SAFETY: the caller's; the portable set is always there.
     unsafe { K::run::<T::Portable>(a, b, n) }
@@ -210,6 +220,13 @@ unsafe fn avx2<T: Real, K: Kernel<T>>(a: *const K::A, b: *const K::B, n: usize) 
 unsafe fn avx512<T: Real, K: Kernel<T>>(a: *const K::A, b: *const K::B, n: usize) {
     // SAFETY: the caller's.
     unsafe { K::run::<T::Avx512>(a, b, n) }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")]
+unsafe fn avx512_half<T: Real, K: Kernel<T>>(a: *const K::A, b: *const K::B, n: usize) {
+    // SAFETY: the caller's.
+    unsafe { K::run::<T::Avx2>(a, b, n) }
 }
 
 /// Whether the target always has fused multiply-add.
