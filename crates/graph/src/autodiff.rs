@@ -52,7 +52,11 @@ impl Graph {
         for id in (0..=loss.id).rev() {
             let first = self.0.borrow().nodes.len();
             sums[id] = total(std::mem::take(&mut parts[id]));
-            let Some(dy) = sums[id].clone().filter(|_| wanted[id] && !inputs[id].is_empty()) else { continue };
+            let flows = wanted[id] && !inputs[id].is_empty();
+            let Some(dy) = sums[id].clone().filter(|_| flows) else {
+                self.belong(first, id);
+                continue;
+            };
             let x: Vec<Node> = inputs[id].iter().map(|&i| node(i)).collect();
             let grads = ops[id].grad(&x, &node(id), &dy);
             self.belong(first, id);

@@ -302,3 +302,28 @@ fn the_gradient_of_the_other_mode_costs_nothing() {
     let plan = Engine::<f32>::new(&model, Request::predicting(&["dw"])).unwrap().describe(5).unwrap();
     assert!(["exp", "tanh", "matmul"].iter().all(|op| plan.contains(op)), "{plan}");
 }
+
+#[test]
+fn gradients_belong_to_their_layer() {
+    let g = Graph::new();
+    let x = g.input("x", [3]);
+    let w = g.scope("weights", || g.variable("w", [3, 3], Constant(0.1), Role::Weight));
+    let y = x.scope("cell", |x| (0..4).fold(x.clone(), |h, _| h.matmul(&w).tanh()));
+    let loss = y.square().mean_all();
+    let dw = g.gradients(&loss, &[&w]).unwrap().remove(0);
+    g.update(&w, &(&w - dw * 0.1));
+    let model = g.model(&[("loss", &loss)]).unwrap();
+    let mut engine = Engine::<f32>::new(&model, Request::training(&["loss"])).unwrap();
+    let mut state = State::new(&model, 0);
+    let profile = engine.profile(&mut state, &[&[0.5; 6]], 2, 1, &Pool::new(1)).unwrap();
+    let products: Vec<(&str, &str)> = profile
+        .kernels
+        .iter()
+        .filter(|kernel| kernel.label.starts_with("matmul"))
+        .map(|kernel| (kernel.label.as_str(), kernel.path.as_str()))
+        .collect();
+    // Four forward, three back to earlier states, and one for the weights: the sum over all steps.
+    let of = |path: &str| products.iter().filter(|product| product.1 == path).count();
+    assert_eq!([of("cell"), of("cell/gradient"), of("weights/gradient")], [4, 3, 1], "{products:?}");
+    assert!(profile.threads[0].len() >= profile.kernels.len());
+}
