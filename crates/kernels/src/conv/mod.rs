@@ -88,6 +88,8 @@ pub struct ConvPlan<T> {
     /// Set if every channel has one filter of its own.
     depthwise: Option<Depthwise<T>>,
     images_per_part: usize,
+    /// In how many pieces the memory of the next image is fetched while one is computed.
+    pieces: usize,
     /// How many pieces that may run side by side.
     pub parts: usize,
     /// Elements of shared scratch memory.
@@ -125,6 +127,7 @@ impl<T: Real> ConvPlan<T> {
             work: Work::Images(vec![]),
             depthwise: (c.groups > 1 && channels == 1 && filters == 1).then(|| Depthwise::new(isa)),
             images_per_part,
+            pieces: 1,
             parts: if empty && c.side != Side::Weight { 0 } else { parts },
             shared: 0,
             shared_base: 0,
@@ -146,6 +149,11 @@ impl<T: Real> ConvPlan<T> {
                 plan.shared = if parts > 1 { parts * weights } else { 0 };
             }
         }
+        plan.pieces = match &plan.work {
+            Work::Images(phases) => phases.iter().map(|phase| phase.counts[0] * phase.counts[1]).sum(),
+            Work::Weight { segments, block, .. } => segments.len().div_ceil(*block),
+        };
+        plan.pieces = plan.pieces.max(1);
         plan
     }
 

@@ -5,6 +5,7 @@ use super::micro::{Micro, Segment, Tile};
 use super::{ConvPlan, Phase, Work};
 use crate::Real;
 use crate::context::Context;
+use crate::prefetch::{Ahead, For};
 use crate::simd::{Kernel, Simd};
 use crate::tiles::Strip;
 use std::marker::PhantomData;
@@ -35,23 +36,34 @@ impl<T: Real> Kernel<T> for RunConv<T> {
             }
             for image in first..last {
                 let mut a = context.at(p.a.0).add(image * p.a.1).cast_const();
+                let images = if image + 1 < last { 1..2 } else { 1..1 };
+                let next = |start: *const T, len: usize, purpose| {
+                    Ahead::new(start, images.start * len, images.end * len, p.pieces, purpose)
+                };
+                let inputs = next(a, p.a.1, For::Reading);
                 if halo {
                     p.halo.fill::<S>(context.scratch, a);
                     a = context.scratch;
                 }
                 let b = context.at(p.b.0).add(image * p.b.1).cast_const();
                 let y = target.add(image * p.y.1);
+                let second = match p.work {
+                    Work::Images(_) => next(y, p.y.1, For::Writing),
+                    Work::Weight { .. } => next(b, p.b.1, For::Reading),
+                };
+                let mut ahead = [inputs, second];
                 match &p.work {
                     Work::Images(phases) => {
                         for phase in phases {
                             match &p.depthwise {
                                 Some(depthwise) => p.depthwise_phase(depthwise, phase, a, b, y),
-                                None => p.phase(phase, a, b, y),
+                                None => p.phase(phase, a, b, y, &mut ahead),
                             }
                         }
                     }
                     Work::Weight { positions, segments, block, a_col, .. } => {
                         for block in segments.chunks(*block) {
+                            ahead.iter_mut().for_each(Ahead::fetch);
                             if let Some(depthwise) = &p.depthwise {
                                 for position in positions {
                                     let sum = depthwise::Position {
@@ -92,7 +104,7 @@ impl<T: Real> Kernel<T> for RunConv<T> {
 
 impl<T: Real> ConvPlan<T> {
     #[inline(always)]
-    unsafe fn phase(&self, phase: &Phase<Micro<T>>, a: *const T, b: *const T, y: *mut T) {
+    unsafe fn phase(&self, phase: &Phase<Micro<T>>, a: *const T, b: *const T, y: *mut T, ahead: &mut [Ahead; 2]) {
         // SAFETY: the caller's.
         unsafe {
             for group in 0..self.groups {
@@ -111,6 +123,9 @@ impl<T: Real> ConvPlan<T> {
                     for j in 0..phase.counts[1] {
                         let a = tile.a.add(i * phase.a_steps[0] + j * phase.a_steps[1]);
                         let y = tile.y.add(i * phase.y_steps[0] + j * phase.y_steps[1]);
+                        if group == 0 {
+                            ahead.iter_mut().for_each(Ahead::fetch);
+                        }
                         strips(&phase.strips, Tile { a, y, ..tile }, &phase.segments);
                     }
                 }
