@@ -65,15 +65,18 @@ fn print(case: &str, results: &BTreeMap<String, Vec<Timing>>) -> Result<(), Stri
     rows.sort_by(|a, b| a.2.total_cmp(&b.2));
     let own = rows.iter().find(|r| r.0.starts_with("gradus")).ok_or("our own program gave no result")?.2;
     println!(
-        "\n{case:<6} {:<28} {:>12} {:>23} {:>23} {:>8} {:>8}",
-        "program", "µs a step", "p10–p90", "rounds, low–high", "ratio", "peak MB"
+        "\n{case:<6} {:<28} {:>12} {:>23} {:>23} {:>12} {:>8} {:>8}",
+        "program", "µs a step", "p10–p90", "rounds, low–high", "µs processor", "ratio", "peak MB"
     );
     for (lib, timings, us) in rows {
         let each = sorted(timings, |t| t.us_per_step);
         let within = format!("{:.2}–{:.2}", median(timings, |t| t.p10), median(timings, |t| t.p90));
         let between = format!("{:.2}–{:.2}", each[0], each[each.len() - 1]);
         let memory = median(timings, |t| t.peak_rss_mb as f64);
-        println!("{:<6} {lib:<28} {us:>12.2} {within:>23} {between:>23} {:>8.2} {memory:>8.0}", "", us / own);
+        // Less than the time of a step where a neighbour had the processor for a while.
+        let cpu = median(timings, |t| t.cpu_us);
+        let cpu = if cpu > 0.0 { format!("{cpu:.2}") } else { "–".into() };
+        println!("{:<6} {lib:<28} {us:>12.2} {within:>23} {between:>23} {cpu:>12} {:>8.2} {memory:>8.0}", "", us / own);
     }
     Ok(())
 }
