@@ -479,14 +479,18 @@ impl<T: Real> Walk<'_, T> {
         };
         for step in 0..self.steps {
             context.step = self.first_step.wrapping_add(step as u64);
-            let mut nodes = self.nodes;
-            while let Some(node) = nodes.first() {
+            let mut at = 0;
+            while let Some(node) = self.nodes.get(at) {
                 if MEET && node.wait && !self.barrier.wait() {
                     return;
                 }
+                let end = at + node.together;
                 let mut part = thread;
                 while part < node.parts {
-                    for node in &nodes[..node.together] {
+                    // A strand: every part goes through all of its nodes before the next part does. Most nodes are alone.
+                    let mut member = at;
+                    loop {
+                        let node = &self.nodes[member];
                         let start = TRACED.then(Instant::now);
                         // SAFETY: the caller's; parts of a strand keep apart, and `wait` keeps strands apart.
                         if let Err(stopped) = unsafe { node.op.run(&context, part) } {
@@ -503,10 +507,14 @@ impl<T: Real> Walk<'_, T> {
                             // SAFETY: there is a list for every thread, and this is the thread's own.
                             unsafe { (*self.spans.add(thread)).push(span) };
                         }
+                        member += 1;
+                        if member == end {
+                            break;
+                        }
                     }
                     part += threads;
                 }
-                nodes = &nodes[node.together..];
+                at = end;
             }
             if MEET && self.wait_last && !self.barrier.wait() {
                 return;
