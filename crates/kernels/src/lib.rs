@@ -12,7 +12,8 @@
 //!
 //! Inside: `simd` is the vector trait that every kernel is written over, `math` the functions on vectors; `map`, `matmul`,
 //! `conv`, `pooling`, `roi`, `sample`, `copy`, `softmax` and `index` hold one kind of instruction each (`tiles` cuts results for
-//! products and convolutions), `node` puts them behind one interface, `verify` checks them.
+//! products and convolutions), `node` puts them behind one interface, `verify` checks them, `strands` finds those that run image by image,
+//! `prefetch` asks for memory ahead.
 
 mod buffer;
 mod code;
@@ -30,8 +31,8 @@ mod matmul;
 mod node;
 mod pool;
 mod pooling;
-pub mod prefetch;
-mod random;
+mod prefetch;
+pub mod random;
 mod real;
 pub mod reference;
 mod roi;
