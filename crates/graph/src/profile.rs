@@ -36,7 +36,7 @@ impl KernelCost {
 /// Steps that were timed kernel by kernel.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Profile {
-    /// The kernels in the order they run.
+    /// The kernels in the order of the plan; those that share a strand take turns, part by part.
     pub kernels: Vec<KernelCost>,
     /// What each thread did when, in order; [`Span::instr`] is a number in `kernels`.
     pub threads: Vec<Vec<Span>>,

@@ -6,6 +6,8 @@ use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
 
+/// Bytes of a cache line, and of the widest vector.
+const LINE: usize = 64;
 /// Bytes of a large page.
 const HUGE: usize = 2 << 20;
 
@@ -30,7 +32,7 @@ unsafe impl<T: Sync> Sync for Buffer<T> {}
 
 impl<T: Real> Buffer<T> {
     /// The alignment in bytes: a cache line, and the widest vector.
-    pub const ALIGNMENT: usize = 64;
+    pub const ALIGNMENT: usize = LINE;
 
     /// A buffer of zeros. Ends the program if there is not memory enough.
     ///
@@ -89,7 +91,7 @@ impl<T: Real> Buffer<T> {
 
 /// Large pages start at multiples of their size.
 fn alignment(bytes: usize) -> usize {
-    if bytes >= 2 * HUGE { HUGE } else { 64 }
+    if bytes >= 2 * HUGE { HUGE } else { LINE }
 }
 
 /// Asks the system to back a buffer by large pages. What it answers does not matter: the memory is the same.

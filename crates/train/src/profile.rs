@@ -35,7 +35,7 @@ pub struct StepProfile {
     pub isa: Isa,
     /// Steps that were timed.
     pub steps: usize,
-    /// The kernels in the order they run, each with its median time.
+    /// The kernels in the order of the plan, each with its median time.
     pub kernels: Vec<KernelCost>,
     /// The last of the steps that were timed kernel by kernel.
     pub last: Vec<Profile>,
