@@ -203,7 +203,7 @@ impl<T: Real> Code<T> {
         assert!(isa.is_available(), "this processor has no {isa}");
         let touched: Vec<Vec<Access>> =
             instrs.iter().enumerate().map(|(i, instr)| check(i, instr, &sizes)).collect::<Result<_, _>>()?;
-        let (mut nodes, shared) = arrange(&instrs, &touched, isa);
+        let (mut nodes, shared) = arrange(&instrs, &touched, isa, threads);
         let accesses: Vec<&[Access]> = nodes.iter().map(|node| &touched[node.instr][..]).collect();
         let reads: Vec<_> = scalars
             .iter()
@@ -364,9 +364,9 @@ impl<T: Real> Code<T> {
 }
 
 /// The instructions as nodes, in the order in which they run, and the elements of scratch memory that all threads share.
-fn arrange<T: Real>(instrs: &[Instr<T>], touched: &[Vec<Access>], isa: Isa) -> (Vec<Node<T>>, usize) {
-    let mut alone: Vec<Option<Op<T>>> = instrs.iter().map(|instr| Some(Op::new(instr, isa, None))).collect();
-    let parts: Vec<usize> = alone.iter().flatten().map(Op::parts).collect();
+fn arrange<T: Real>(instrs: &[Instr<T>], touched: &[Vec<Access>], isa: Isa, threads: usize) -> (Vec<Node<T>>, usize) {
+    let mut alone: Vec<Option<Op<T>>> = instrs.iter().map(|instr| Some(Op::new(instr, isa, threads, None))).collect();
+    let parts: Vec<usize> = alone.iter().flatten().map(Op::most_parts).collect();
     let mut nodes: Vec<Node<T>> = Vec::with_capacity(instrs.len());
     let mut after: Vec<Option<Op<T>>> = instrs.iter().map(|_| None).collect();
     let mut shared = 0;
@@ -382,7 +382,7 @@ fn arrange<T: Real>(instrs: &[Instr<T>], touched: &[Vec<Access>], isa: Isa) -> (
             Item::Strand { instrs: members, images } => {
                 let mut strand = vec![];
                 for &i in &members {
-                    let mut op = Op::new(&instrs[i], isa, Some(images));
+                    let mut op = Op::new(&instrs[i], isa, threads, Some(images));
                     let before;
                     (before, after[i]) = op.place_shared(&mut shared, isa);
                     nodes.extend(before.map(|op| node(op, i)));

@@ -58,11 +58,11 @@ pub struct Stopped {
 }
 
 impl<T: Real> Op<T> {
-    /// An instruction ready to run; `images` of a batch are one part, if that is given.
-    pub fn new(instr: &Instr<T>, isa: Isa, images: Option<usize>) -> Op<T> {
+    /// An instruction ready to run on so many threads; `images` of a batch are one part, if that is given.
+    pub fn new(instr: &Instr<T>, isa: Isa, threads: usize, images: Option<usize>) -> Op<T> {
         match instr {
             Instr::Map(map) => Op::Map(MapPlan::new(map, isa, images)),
-            Instr::MatMul(product) => Op::MatMul(MatMulPlan::new(product, isa)),
+            Instr::MatMul(product) => Op::MatMul(MatMulPlan::new(product, isa, threads)),
             Instr::Conv(conv) => match Winograd::new(conv, isa, images) {
                 Some(winograd) => Op::Winograd(winograd),
                 None => Op::Conv(ConvPlan::new(conv, isa, images)),
@@ -104,6 +104,11 @@ impl<T: Real> Op<T> {
             Op::Sample(sample) => sample.parts,
             _ => 1,
         }
+    }
+
+    /// How many pieces that may run side by side with any number of threads.
+    pub fn most_parts(&self) -> usize {
+        if let Op::MatMul(product) = self { product.most_parts } else { self.parts() }
     }
 
     /// Elements of scratch memory that a thread needs.

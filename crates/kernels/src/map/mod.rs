@@ -109,7 +109,7 @@ impl<T: Real> MapPlan<T> {
     /// A map over `[batch, m, n]` whose first input is put into each tile by the caller. A tile is some rows, or a piece of one.
     pub fn block(map: &Map, isa: Isa) -> MapPlan<T> {
         let dims: Vec<usize> = map.dims.iter().map(|&d| d.max(1)).collect();
-        let layout = if dims[2] <= BLOCK_COLS / 2 {
+        let layout = if dims[2] <= BLOCK_COLS {
             let rows = BLOCK / dims[2];
             Layout::along(dims, 1, rows)
         } else {

@@ -26,6 +26,38 @@ pub struct Tile<T> {
     pub gate_row: usize,
 }
 
+impl<T> Tile<T> {
+    /// So many rows further down in the left factor and the result.
+    #[inline(always)]
+    pub fn down(&self, rows: usize) -> Tile<T> {
+        Tile {
+            a: self.a.wrapping_add(rows * self.a_row),
+            y: self.y.wrapping_add(rows * self.y_row),
+            add: further(self.add, rows * self.add_row),
+            gate: further(self.gate, rows * self.gate_row),
+            ..*self
+        }
+    }
+
+    /// So many columns further to the right in the right factor and the result.
+    #[inline(always)]
+    pub fn right(&self, cols: usize) -> Tile<T> {
+        Tile {
+            b: self.b.wrapping_add(cols),
+            y: self.y.wrapping_add(cols),
+            add: further(self.add, cols),
+            gate: further(self.gate, cols),
+            ..*self
+        }
+    }
+}
+
+/// A null pointer stays null.
+#[inline(always)]
+fn further<T>(p: *const T, n: usize) -> *const T {
+    if p.is_null() { p } else { p.wrapping_add(n) }
+}
+
 /// What happens to a sum before it is stored: `gate · relu(scale·clamp(acc) + keep·add + sign·sign(add))`.
 #[derive(Clone, Copy, Debug)]
 pub struct Finish<T> {

@@ -24,8 +24,12 @@ const PART: usize = 1 << 20;
 const PARTS: usize = 16;
 /// Rows that a part should have at least.
 const PART_ROWS: usize = 24;
-/// Rows of a block that a map finishes, where a row is a segment.
+/// Rows that a block should have at least.
 const BLOCK_ROWS: usize = 12;
+/// Bytes of a block's rows of the left factor: they stay in the second-level cache, beside a panel of the right one.
+const BLOCK_LEFT: usize = 256 << 10;
+/// Bytes of a block's sums where a map finishes them.
+const BLOCK_SUMS: usize = 64 << 10;
 
 #[derive(Clone, Copy)]
 struct FactorPlan {
@@ -60,6 +64,8 @@ pub struct MatMulPlan<T> {
     ending: Ending<T>,
     /// Columns that are finished together.
     segment: usize,
+    /// Rows that are finished together, where a map does that.
+    tile_rows: usize,
     /// Rows of a block.
     block_rows: usize,
     rows_per_part: usize,
@@ -69,11 +75,13 @@ pub struct MatMulPlan<T> {
     batches_per_part: usize,
     /// How many pieces that may run side by side.
     pub parts: usize,
+    /// The same for many threads.
+    pub most_parts: usize,
     run: Part<MatMulPlan<T>, T>,
 }
 
 impl<T: Real> MatMulPlan<T> {
-    pub fn new(p: &MatMul, isa: Isa) -> MatMulPlan<T> {
+    pub fn new(p: &MatMul, isa: Isa, threads: usize) -> MatMulPlan<T> {
         let family = kernels(isa);
         let panel = family.panel_width();
         let pack = p.n > 1 && (p.b.col != 1 || is_scattered(p.b.row * size_of::<T>(), p.m, p.k));
@@ -82,15 +90,17 @@ impl<T: Real> MatMulPlan<T> {
             Some(simple) => Ending::Simple(Box::new(simple)),
             None => Ending::Map(Box::new(MapPlan::block(&block_map(p), isa))),
         };
-        let (segment, block_rows) = match &ending {
-            Ending::Simple(_) => (panel, m),
+        let (segment, tile_rows) = match &ending {
+            Ending::Simple(_) => (panel, 1),
             Ending::Map(map) => match map.block_shape() {
                 Ok(rows) => (n, rows),
-                Err(cols) => (cols, BLOCK_ROWS.min(m)),
+                Err(cols) => (cols, 1),
             },
         };
         let work = 2usize.saturating_mul(p.batch).saturating_mul(m).saturating_mul(n).saturating_mul(p.k.max(1));
-        let parts = (work / PART).clamp(1, PARTS);
+        let most_parts = (work / PART).clamp(1, PARTS);
+        // How a result is cut changes none of its elements.
+        let parts = if threads > 1 { most_parts } else { 1 };
         let batch_parts = parts.min(p.batch.max(1));
         let per_matrix = parts.div_ceil(batch_parts);
         let col_parts = match ending {
@@ -98,8 +108,10 @@ impl<T: Real> MatMulPlan<T> {
             Ending::Map(_) => 1,
         };
         let row_parts = per_matrix.div_ceil(col_parts).min((m / PART_ROWS).max(1));
-        let unit = if let Ending::Simple(_) = ending { 1 } else { block_rows };
-        let rows_per_part = m.div_ceil(row_parts).next_multiple_of(unit);
+        let rows_per_part = m.div_ceil(row_parts).next_multiple_of(tile_rows);
+        let sums = if let Ending::Map(_) = ending { BLOCK_SUMS / (segment * size_of::<T>()) } else { m };
+        let most_rows = sums.min(BLOCK_LEFT / (p.k.max(1) * size_of::<T>())).max(BLOCK_ROWS);
+        let block_rows = rows_per_part.div_ceil(rows_per_part.div_ceil(most_rows)).next_multiple_of(tile_rows);
         let cols_per_part = if col_parts == 1 { n } else { n.div_ceil(panel).div_ceil(col_parts) * panel };
         let (row_parts, col_parts) = (m.div_ceil(rows_per_part), n.div_ceil(cols_per_part));
         let batches_per_part = p.batch.div_ceil(batch_parts).max(1);
@@ -116,12 +128,14 @@ impl<T: Real> MatMulPlan<T> {
             small: None,
             ending,
             segment,
+            tile_rows,
             block_rows,
             rows_per_part,
             cols_per_part,
             row_parts,
             col_parts,
             batches_per_part,
+            most_parts: if empty { 0 } else { most_parts },
             parts: if empty { 0 } else { row_parts * col_parts * p.batch.div_ceil(batches_per_part) },
             run: entry::<T, RunMatMul<T>>(isa),
         }
@@ -201,8 +215,7 @@ impl<T: Real> MatMulPlan<T> {
         };
         let whole = matches!(self.ending, Ending::Simple(_)) && !self.pack;
         let segment = if whole { self.n } else { self.segment };
-        let block = if matches!(self.ending, Ending::Simple(_)) { self.m } else { self.block_rows };
-        for rows in pieces(self.m, self.rows_per_part, block) {
+        for rows in pieces(self.m, self.rows_per_part, self.block_rows) {
             for cols in pieces(self.n, self.cols_per_part, segment) {
                 self.shapes.push(Shape { rows, cols, strips: family.strips(rows, cols) });
             }

@@ -4,11 +4,12 @@ use super::epilogue::{Matrix, Simple};
 use super::micro::{Finish, Tile};
 use super::{Ending, MatMulPlan};
 use crate::Real;
-use crate::context::Context;
+use crate::context::{Context, Slot};
 use crate::copy::{row_copy, transpose};
 use crate::map::MapPlan;
 use crate::simd::{Kernel, Simd};
 use std::marker::PhantomData;
+use std::ops::Range;
 
 impl<T: Real> MatMulPlan<T> {
     /// Transposes columns `j .. j + width` of the right factor into scratch memory.
@@ -36,7 +37,7 @@ impl<T: Real> MatMulPlan<T> {
 
     /// Computes a block of the result whose upper left corner is given.
     #[inline(always)]
-    unsafe fn columns(&self, mut tile: Tile<T>, finish: &Finish<T>, rows: usize, cols: usize) {
+    unsafe fn block(&self, mut tile: Tile<T>, finish: &Finish<T>, rows: usize, cols: usize) {
         // SAFETY: the caller's.
         unsafe {
             let mut shape = self.shapes.as_ptr();
@@ -49,18 +50,22 @@ impl<T: Real> MatMulPlan<T> {
                     let tall = i < strip.taller;
                     let (run, height) = if tall { (strip.tall, strip.height + 1) } else { (strip.short, strip.height) };
                     run(&t, finish, strip.width);
-                    if i + 1 < strip.count {
-                        t.a = t.a.wrapping_add(height * t.a_row);
-                        t.y = t.y.wrapping_add(height * t.y_row);
-                        t.add = further(t.add, height * t.add_row);
-                        t.gate = further(t.gate, height * t.gate_row);
-                    }
+                    t = t.down(height);
                 }
-                tile.b = tile.b.wrapping_add(strip.width);
-                tile.y = tile.y.wrapping_add(strip.width);
-                tile.add = further(tile.add, strip.width);
-                tile.gate = further(tile.gate, strip.width);
+                tile = tile.right(strip.width);
             }
+        }
+    }
+
+    /// Computes some columns of the result, a block of rows after the other.
+    #[inline(always)]
+    unsafe fn blocks(&self, tile: Tile<T>, finish: &Finish<T>, rows: usize, cols: usize) {
+        let mut i = 0;
+        while i < rows {
+            let height = self.block_rows.min(rows - i);
+            // SAFETY: the caller's.
+            unsafe { self.block(tile.down(i), finish, height, cols) };
+            i += height;
         }
     }
 
@@ -72,8 +77,8 @@ impl<T: Real> MatMulPlan<T> {
         a: *const T,
         b: *const T,
         batch: usize,
-        rows: std::ops::Range<usize>,
-        cols: std::ops::Range<usize>,
+        rows: Range<usize>,
+        cols: Range<usize>,
     ) {
         // SAFETY: the caller's.
         unsafe {
@@ -102,36 +107,29 @@ impl<T: Real> MatMulPlan<T> {
                 gate_row,
             };
             if !self.pack {
-                self.columns(tile, &finish, rows.len(), cols.len());
+                self.blocks(tile, &finish, rows.len(), cols.len());
                 return;
             }
             let mut j = 0;
             while j < cols.len() {
                 let width = self.segment.min(cols.len() - j);
                 self.pack::<S>(context.scratch, b, cols.start + j, width);
-                let tile = Tile {
-                    b: context.scratch,
-                    b_row: self.packed_row(),
-                    y: tile.y.add(j),
-                    add: further(tile.add, j),
-                    gate: further(tile.gate, j),
-                    ..tile
-                };
-                self.columns(tile, &finish, rows.len(), width);
+                let tile = Tile { b: context.scratch, b_row: self.packed_row(), ..tile.right(j) };
+                self.blocks(tile, &finish, rows.len(), width);
                 j += width;
             }
         }
     }
 
     #[inline(always)]
-    unsafe fn blocks<S: Simd<T = T>>(
+    unsafe fn mapped<S: Simd<T = T>>(
         &self,
         context: &Context<T>,
         map: &MapPlan<T>,
         a: *const T,
         b: *const T,
         batch: usize,
-        rows: std::ops::Range<usize>,
+        rows: Range<usize>,
     ) {
         // SAFETY: the caller's.
         unsafe {
@@ -165,34 +163,34 @@ impl<T: Real> MatMulPlan<T> {
                         gate: std::ptr::null(),
                         gate_row: 0,
                     };
-                    self.columns(tile, &finish, height, width);
-                    if map.block_shape().is_ok() {
-                        // One tile of the map is the whole block.
-                        map.run_block(
-                            context,
-                            slots,
-                            block,
-                            batch * self.m.div_ceil(self.block_rows) + i / self.block_rows,
-                        );
-                    } else {
-                        let segments = self.n.div_ceil(self.segment);
-                        for row in 0..height {
-                            let tile = (batch * self.m + i + row) * segments + j / self.segment;
-                            map.run_block(context, slots, block.add(row * width), tile);
-                        }
-                    }
+                    self.block(tile, &finish, height, width);
+                    self.finish(context, map, slots, block, batch, i..i + height, j..j + width);
                     i += height;
                 }
                 j += width;
             }
         }
     }
-}
-
-/// A null pointer stays null.
-#[inline(always)]
-fn further<T>(p: *const T, n: usize) -> *const T {
-    if p.is_null() { p } else { p.wrapping_add(n) }
+    /// Runs the map over a block's sums, tile by tile: whole rows, or a piece of one.
+    #[inline(always)]
+    unsafe fn finish(
+        &self,
+        context: &Context<T>,
+        map: &MapPlan<T>,
+        slots: *mut Slot<T>,
+        block: *mut T,
+        batch: usize,
+        rows: Range<usize>,
+        cols: Range<usize>,
+    ) {
+        // Tiles of a row, tiles of a column.
+        let (across, down) = (self.n.div_ceil(self.segment), self.m.div_ceil(self.tile_rows));
+        for i in rows.clone().step_by(self.tile_rows) {
+            let tile = (batch * down + i / self.tile_rows) * across + cols.start / self.segment;
+            // SAFETY: the caller's.
+            unsafe { map.run_block(context, slots, block.add((i - rows.start) * cols.len()), tile) };
+        }
+    }
 }
 
 pub struct RunMatMul<T>(PhantomData<T>);
@@ -216,7 +214,7 @@ impl<T: Real> Kernel<T> for RunMatMul<T> {
                 let b = context.at(p.b.place).add(batch * p.b.batch);
                 match &p.ending {
                     Ending::Simple(simple) => p.simple::<S>(context, simple, a, b, batch, rows.clone(), cols.clone()),
-                    Ending::Map(map) => p.blocks::<S>(context, map, a, b, batch, rows.clone()),
+                    Ending::Map(map) => p.mapped::<S>(context, map, a, b, batch, rows.clone()),
                 }
             }
         }
