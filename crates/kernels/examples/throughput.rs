@@ -1,6 +1,6 @@
 //! How fast the kernels are here: products in GFLOP/s, maps and other instructions in nanoseconds.
 //!
-//! `cargo run --release -p gradus-kernels --example throughput [ISA] [THREADS] [products|maps|convolutions|others]`; pin it to a core for steady figures.
+//! `cargo run --release -p gradus-kernels --example throughput [ISA] [THREADS] [products|maps|norms|convolutions|others]`; pin it to a core for steady figures.
 
 use gradus_kernels::instr::*;
 use gradus_kernels::{Binary, Bindings, Buffer, Code, Expr, Inst, Isa, Machine, Pool, Sizes, Term, Unary};
@@ -40,6 +40,9 @@ fn main() {
     }
     if wanted("maps") {
         bench.maps();
+    }
+    if wanted("norms") {
+        bench.norms();
     }
     if wanted("convolutions") {
         bench.convolutions();
@@ -160,7 +163,7 @@ impl Bench {
                 .enumerate()
                 .map(|(i, &(value, reduce))| Store {
                     value,
-                    loc: at(if stores.len() > 1 { Space::State } else { Space::Arena }, i * gap),
+                    loc: at(if stores.len() > 1 && reduce.is_none() { Space::State } else { Space::Arena }, i * gap),
                     reduce,
                 })
                 .collect(),
@@ -205,6 +208,44 @@ impl Bench {
             let mut expr = Expr::new();
             let value = expr.push(Inst::Random(f, 1));
             self.map(&format!("{f:?}"), &[10_000], &[], expr, &[(value, None)]);
+        }
+    }
+
+    /// The passes of a batch norm and its rectifier: over one image, near the processor, and over 64.
+    fn norms(&mut self) {
+        let sum = |from: usize| Some(Reduce { fold: Fold::Sum, from, to: 3, scale: 1.0 });
+        for [side, channels] in [[32, 16], [16, 32], [8, 64], [8, 100]] {
+            for images in [1, 64] {
+                let dims = [images, side, side, channels];
+                let x = [side * side * channels, side * channels, channels, 1];
+                let x: &[usize] = &x;
+                let c: &[usize] = &[0, 0, 0, 1];
+                let i: &[usize] = &[x[0], 0, 0, 1];
+                let normal = |x: &[Term]| &(&x[0] - &x[1]) * &x[2] + &x[3];
+                let statistics = Expr::build(2, |x| (&x[0] - &x[1]).square());
+                self.map("statistics", &dims, &[x, i], statistics, &[(0, sum(0)), (2, sum(1)), (3, sum(1))]);
+                let relu = Expr::build(4, |x| normal(x).max(&x[0].constant(0.0)));
+                self.map("normalise, relu", &dims, &[x, c, c, c], relu.clone(), &[(relu.result(), None)]);
+                let relu = Expr::build(5, |x| (&normal(x) + &x[4]).max(&x[0].constant(0.0)));
+                self.map("normalise, add, relu", &dims, &[x, c, c, c, x], relu.clone(), &[(relu.result(), None)]);
+                let sums = Expr::build(5, |x| &(&x[4] * &normal(x).gt(0.0)) * &(&x[0] - &x[1]));
+                let product = |v: &u16| matches!(sums.insts()[usize::from(*v)], Inst::Binary(Binary::Mul, ..));
+                let gate = (0..sums.result()).rev().find(product).expect("a product");
+                self.map(
+                    "backward sums",
+                    &dims,
+                    &[x, c, c, c, x],
+                    sums.clone(),
+                    &[(gate, sum(0)), (sums.result(), sum(0))],
+                );
+                let shift = Expr::build(5, |x| {
+                    let gate = &x[4] * &normal(x).gt(0.0);
+                    gate * &x[2] + &(&(&x[0] - &x[1]) * &x[3]) * 2.0 + &x[2]
+                });
+                self.map("backward", &dims, &[x, c, c, c, x], shift.clone(), &[(shift.result(), None)]);
+                let simple = Expr::build(2, |x| &x[0] + &x[1]);
+                self.map("add", &dims, &[x, x], simple, &[(2, None)]);
+            }
         }
     }
 

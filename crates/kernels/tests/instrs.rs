@@ -17,6 +17,17 @@ fn maps() {
     }
 }
 
+/// Cheap functions over images with channels: chains, operands that repeat themselves, sums of columns.
+#[test]
+fn norms() {
+    let worlds = worlds();
+    let mut rng = Rng::new(11, 0, 0);
+    for _ in 0..600 {
+        let map = norm(&mut rng);
+        check_all(&worlds, &Instr::Map(map.clone()), &Instr::Map(map));
+    }
+}
+
 /// The step of Adam, which runs as one loop: in place or not, with all its factors or without.
 #[test]
 fn moments() {

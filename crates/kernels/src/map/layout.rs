@@ -22,6 +22,15 @@ pub struct Layout {
     pub inner: usize,
 }
 
+/// A tile's place.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Tile {
+    /// The place along all dimensions before `axis`, as one number.
+    pub outer: usize,
+    /// The place along `axis`, in chunks.
+    pub c: usize,
+}
+
 /// Merges dimensions of a non-empty domain, in place in all `views` (lists of strides). Returns the sizes, at least one.
 pub fn merge(dims: &[usize], views: &mut [Vec<usize>]) -> Vec<usize> {
     let mut sizes: Vec<usize> = Vec::new();
@@ -113,6 +122,11 @@ impl Layout {
         self.tile_dims().iter().zip(&strides[self.axis..]).all(|(&d, &s)| d == 1 || s == 0)
     }
 
+    /// Whether a tile of a view is several times one contiguous row.
+    pub fn repeats_rows(&self, strides: &[usize]) -> bool {
+        self.dims.len() - self.axis == 2 && strides[self.axis] == 0 && strides[self.axis + 1] == 1
+    }
+
     /// Whether all tiles of a view are the same.
     pub fn is_repeated(&self, strides: &[usize]) -> bool {
         let outer = self.dims[..self.axis].iter().zip(strides).all(|(&d, &s)| d == 1 || s == 0);
@@ -125,25 +139,37 @@ impl Layout {
         (0..self.dims.len()).all(|k| self.dims[k] == 1 || strides[k] == want[k])
     }
 
-    /// Where tile `t` of a view starts.
+    /// Tile number `t`.
     #[inline(always)]
-    pub fn offset(&self, t: usize, strides: &[usize]) -> usize {
-        let mut at = (t % self.chunks) * self.chunk * strides[self.axis];
-        let mut outer = t / self.chunks;
-        for k in (0..self.axis).rev() {
+    pub fn tile_at(&self, t: usize) -> Tile {
+        if self.chunks == 1 { Tile { outer: t, c: 0 } } else { Tile { outer: t / self.chunks, c: t % self.chunks } }
+    }
+
+    /// The tile after another one.
+    #[inline(always)]
+    pub fn next(&self, tile: Tile) -> Tile {
+        if tile.c + 1 < self.chunks { Tile { c: tile.c + 1, ..tile } } else { Tile { outer: tile.outer + 1, c: 0 } }
+    }
+
+    /// Where a tile of a view starts.
+    #[inline(always)]
+    pub fn offset(&self, tile: Tile, strides: &[usize]) -> usize {
+        let mut at = tile.c * self.chunk * strides[self.axis];
+        let mut outer = tile.outer;
+        // No division for the first dimension: it takes what is left.
+        for k in (1..self.axis).rev() {
             at += outer % self.dims[k] * strides[k];
             outer /= self.dims[k];
         }
-        at
+        if self.axis > 0 { at + outer * strides[0] } else { at }
     }
 
-    /// The first element of tile `t` and its steps along the axis.
+    /// The first element of a tile and its steps along the axis.
     #[inline(always)]
-    pub fn range(&self, t: usize) -> (usize, usize) {
-        let (outer, c) = (t / self.chunks, t % self.chunks);
+    pub fn range(&self, tile: Tile) -> (usize, usize) {
         let size = self.dims[self.axis];
-        let start = c * self.chunk;
-        ((outer * size + start) * self.inner, self.chunk.min(size - start))
+        let start = tile.c * self.chunk;
+        ((tile.outer * size + start) * self.inner, self.chunk.min(size - start))
     }
 }
 
@@ -167,10 +193,13 @@ mod tests {
             let layout = Layout::new(dims.clone(), 512);
             let outer: usize = dims[..layout.axis].iter().product();
             let mut next = 0;
+            let mut tile = layout.tile_at(0);
             for t in 0..outer * layout.chunks {
-                let (start, rows) = layout.range(t);
+                assert_eq!(tile, layout.tile_at(t));
+                let (start, rows) = layout.range(tile);
                 assert_eq!(start, next);
-                assert_eq!(start, layout.offset(t, &contiguous(&dims)));
+                assert_eq!(start, layout.offset(tile, &contiguous(&dims)));
+                tile = layout.next(tile);
                 assert!(rows <= layout.chunk && layout.tile() <= 512);
                 next += rows * layout.inner;
             }

@@ -1,16 +1,20 @@
 //! Fused maps: an expression over a domain, run tile by tile with every intermediate value in the first-level cache.
 
+mod chain;
 mod layout;
+mod loops;
 mod ops;
 mod program;
 mod run;
+mod stages;
 mod walk;
 
 use crate::context::{Context, Part, Place, Slot};
 use crate::instr::{Fold, Map, Reduce};
-use crate::simd::{Entry, entry};
+use crate::simd::{Entry, entry, native_vectors};
 use crate::verify::contiguous;
 use crate::{Inst, Isa, Real, random};
+use chain::sums_columns;
 use layout::{Layout, merge_inner};
 use program::{Program, Sink, Source, Start};
 use run::{BeginMap, RunGathering, RunMap, RunPlain, RunTile};
@@ -21,6 +25,8 @@ pub use layout::{RANK, merge};
 const TILE: usize = 512;
 /// Elements of a tile of a program without registers.
 const LONG_TILE: usize = 8192;
+/// The fewest elements of a tile that chains pay for.
+const CHAIN: usize = 64;
 /// Elements of a block of a product's result.
 const BLOCK: usize = 1024;
 /// Columns of a block, where it is not as wide as the result.
@@ -57,6 +63,8 @@ struct FoldPlan {
     strides: Vec<usize>,
     /// Elements of the whole result.
     len: usize,
+    /// The program adds to it.
+    inside: bool,
     /// Where the parts leave their results in the shared scratch memory, if the parts share results.
     partial: Option<usize>,
 }
@@ -156,24 +164,40 @@ impl<T: Real> MapPlan<T> {
                 Source::Buffer
             };
         }
+        let vectors = native_vectors::<T>(isa).filter(|_| layout.tile() >= CHAIN);
+        // Rows of one, two or four vectors.
+        let mut periods = vec![0; map.inputs.len()];
+        if let Some(v) = vectors
+            && layout.inner.is_multiple_of(v.lanes)
+            && matches!(layout.inner / v.lanes, 1 | 2 | 4)
+        {
+            let rows = used.iter().zip(&views).filter(|(_, strides)| layout.repeats_rows(strides));
+            rows.for_each(|(&i, _)| periods[i] = (layout.inner / v.lanes) as u8);
+        }
+        let mut folds = views[used.len()..].iter();
         let sinks: Vec<_> = map
             .stores
             .iter()
             .map(|store| {
-                let sink = if store.reduce.is_some() {
-                    Sink::Fold
-                } else {
-                    Sink::Write(
+                let sink = match store.reduce {
+                    Some(reduce) => {
+                        let strides = folds.next().expect("one for each fold");
+                        let columns = reduce.fold == Fold::Sum
+                            && layout.repeats_rows(strides)
+                            && sums_columns(vectors, layout.inner);
+                        Sink::Fold(columns.then_some(layout.inner))
+                    }
+                    None => Sink::Write(
                         used.iter()
                             .copied()
                             .filter(|&i| sources[i] == Source::Direct && map.inputs[i].loc == store.loc)
                             .collect(),
-                    )
+                    ),
                 };
                 (store.value, sink)
             })
             .collect();
-        let program = Program::compile(&map.expr, &sources, &sinks, isa);
+        let program = Program::compile(&map.expr, &sources, &periods, &sinks, vectors, isa);
         if program.registers == 0 && block.is_none() {
             match (&layout.dims[..], images) {
                 (&[len], None) => layout = Layout::new(vec![len], LONG_TILE),
@@ -201,8 +225,8 @@ impl<T: Real> MapPlan<T> {
         let mut stores: Vec<StorePlan> = map
             .stores
             .iter()
-            .zip(&program.sinks)
-            .map(|(store, &slot)| StorePlan {
+            .zip(program.sinks.iter().zip(&sinks))
+            .map(|(store, (&slot, (_, sink)))| StorePlan {
                 slot,
                 place: store.loc.into(),
                 fold: store.reduce.map(|r| FoldPlan {
@@ -210,6 +234,7 @@ impl<T: Real> MapPlan<T> {
                     scale: r.scale,
                     strides: folds.next().expect("one for each fold").clone(),
                     len: map.dims[..r.from].iter().chain(&map.dims[r.to..]).product(),
+                    inside: matches!(sink, Sink::Fold(Some(_))),
                     partial: None,
                 }),
             })
@@ -217,7 +242,7 @@ impl<T: Real> MapPlan<T> {
 
         // Parts: equal numbers of steps along the outermost dimension, at least so much work each.
         let units = if layout.axis == 0 { layout.chunks } else { layout.dims[0] };
-        let loops = (program.body.len() + program.tail.len() + inputs.len() + stores.len()) * 2 / 3
+        let loops = (program.loops + inputs.len() + stores.len()) * 2 / 3
             + 8 * map.expr.insts().iter().filter(|i| is_slow(i)).count();
         let work = sizes.iter().product::<usize>().saturating_mul(loops.max(1));
         let mut parts = (work / PART).clamp(1, PARTS).min(units);

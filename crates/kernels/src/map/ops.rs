@@ -1,5 +1,6 @@
 //! The instructions of a tile program: one loop over a tile each.
 
+use super::stages::Stage;
 use crate::context::Slot;
 use crate::simd::{Entry, Kernel, Simd, entry};
 use crate::{Binary, Isa, Real, Unary};
@@ -15,6 +16,8 @@ pub struct TileOp<T> {
     pub run: Entry<Slot<T>, TileOp<T>>,
     pub dst: [u16; RESULTS],
     pub src: [u16; OPERANDS],
+    /// What a chain does.
+    pub stages: Vec<Stage>,
 }
 
 /// What a loop computes.

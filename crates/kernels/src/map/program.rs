@@ -4,8 +4,11 @@
 //! lanes; all others tile by tile, each by one loop over a register of a tile's size, an operand read in place, or straight to
 //! where it is stored. Products that feed a sum, comparisons that feed a choice and other frequent pairs become one loop.
 
-use super::ops::{OPERANDS, OpKind, RESULTS, TileOp, loop_of};
-use crate::{Binary, Expr, Inst, Isa, Random, Real, Unary, ValueId};
+use super::chain::{Chains, Item, Step};
+use super::loops::{Loop, scalars, select_loops};
+use super::ops::TileOp;
+use crate::simd::Vectors;
+use crate::{Expr, Inst, Isa, Random, Real, ValueId};
 
 /// How the program reads an input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,8 +28,8 @@ pub enum Source {
 pub enum Sink {
     /// To memory of a tile's size; the inputs that lie at the same place.
     Write(Vec<usize>),
-    /// Leaves it in its slot.
-    Fold,
+    /// Leaves it in its slot. If its sum goes to a row of so many columns, and chains know how, adds it there.
+    Fold(Option<usize>),
 }
 
 /// What a slot points to before the first tile.
@@ -67,33 +70,35 @@ pub struct Program<T> {
     pub inputs: Vec<Option<u16>>,
     /// The slot of the step counter.
     pub step: Option<u16>,
-    /// The slot of every sink: to set for a `Write`, to read for a `Fold`.
+    /// The slot of every sink: to set for a `Write` and for a `Fold` of columns, to read for another `Fold`.
     pub sinks: Vec<u16>,
+    /// Loops in all, before some became chains.
+    pub loops: usize,
     /// Tiles of scratch memory.
     pub registers: usize,
     /// Vectors of scratch memory.
     pub splats: usize,
 }
 
-/// What one loop computes.
-#[derive(Clone, Debug)]
-struct Loop {
-    kind: OpKind,
-    args: Vec<ValueId>,
-    results: Vec<ValueId>,
-}
-
 struct Compiler<'a, T> {
-    isa: Isa,
     sources: &'a [Source],
     loops: Vec<Option<Loop>>,
     slot_of: Vec<Option<u16>>,
     free: Vec<u16>,
+    items: Vec<Item>,
     program: Program<T>,
 }
 
 impl<T: Real> Program<T> {
-    pub fn compile(expr: &Expr, sources: &[Source], sinks: &[(ValueId, Sink)], isa: Isa) -> Program<T> {
+    /// `periods` says for every input after how many vectors it repeats itself, 0 if never; `vectors` are those of chains, where they pay.
+    pub fn compile(
+        expr: &Expr,
+        sources: &[Source],
+        periods: &[u8],
+        sinks: &[(ValueId, Sink)],
+        vectors: Option<Vectors>,
+        isa: Isa,
+    ) -> Program<T> {
         let insts = expr.insts();
         let scalar = scalars(insts, sources);
         let (loops, live) = select_loops(insts, &scalar, sinks);
@@ -106,10 +111,12 @@ impl<T: Real> Program<T> {
             inputs: vec![None; sources.len()],
             step: None,
             sinks: Vec::new(),
+            loops: 0,
             registers: 0,
             splats: 0,
         };
-        let mut c = Compiler { isa, sources, loops, slot_of: vec![None; insts.len()], free: Vec::new(), program };
+        let mut c =
+            Compiler { sources, loops, slot_of: vec![None; insts.len()], free: Vec::new(), items: Vec::new(), program };
 
         // Leaves and values of one number.
         for v in (0..insts.len()).filter(|&v| live[v]) {
@@ -125,7 +132,7 @@ impl<T: Real> Program<T> {
                 Inst::Index(d) => c.leaf(v, Leaf::Index(d)),
                 _ if scalar[v] => {
                     c.slot_of[v] = Some(c.splat());
-                    let op = c.op(v);
+                    let op = c.step(v).alone(isa);
                     c.program.prologue.push(op);
                 }
                 _ => {}
@@ -146,7 +153,9 @@ impl<T: Real> Program<T> {
         for (s, (value, sink)) in sinks.iter().enumerate() {
             let v = usize::from(*value);
             let Sink::Write(same_place) = sink else {
-                last_use[v] = usize::MAX;
+                if matches!(sink, Sink::Fold(None)) {
+                    last_use[v] = usize::MAX;
+                }
                 continue;
             };
             let Some(at) = made_at[v] else { continue };
@@ -154,13 +163,15 @@ impl<T: Real> Program<T> {
                 |x: ValueId| matches!(insts[usize::from(x)], Inst::Input(i) if same_place.contains(&usize::from(i)));
             let read_later =
                 order[at + 1..].iter().any(|&w| c.loops[w].as_ref().is_some_and(|l| l.args.iter().any(|&x| reads(x))))
-                    || sinks.iter().any(|(x, sink)| matches!(sink, Sink::Fold) && reads(*x));
+                    || sinks.iter().any(|(x, sink)| matches!(sink, Sink::Fold(_)) && reads(*x));
             if direct[v].is_none() && !read_later {
                 direct[v] = Some(s);
             } else {
                 last_use[v] = usize::MAX;
             }
         }
+
+        let mut tail = vec![];
 
         // Stores of an operand as it is come first: nothing has been overwritten yet.
         for (s, (value, sink)) in sinks.iter().enumerate() {
@@ -170,27 +181,25 @@ impl<T: Real> Program<T> {
                 let slot = c.slot(Start::Moving);
                 sink_slots[s] = Some(slot);
                 if same_place.iter().all(|&x| x == usize::from(i)) {
-                    let op = c.copy(slot, from);
-                    c.program.body.push(op);
+                    c.items.push(Item::Loop(Step::copy(slot, from)));
                 } else {
                     let register = c.register();
-                    let (keep, give) = (c.copy(register, from), c.copy(slot, register));
-                    c.program.body.push(keep);
-                    c.program.tail.push(give);
+                    c.items.push(Item::Loop(Step::copy(register, from)));
+                    tail.push(Step::copy(slot, register));
                 }
             }
         }
 
         for (at, &v) in order.iter().enumerate() {
             let Loop { args, results, .. } = c.loops[v].clone().expect("a computed value");
-            let mut dying: Vec<usize> = args.into_iter().map(usize::from).collect();
+            let mut dying: Vec<usize> = args.iter().copied().map(usize::from).collect();
             dying.retain(|&x| last_use[x] == at && made_at[x].is_some() && direct[x].is_none());
             dying.sort_unstable();
             dying.dedup();
             for x in dying {
                 c.free.push(c.slot_of[x].expect("computed before"));
             }
-            for y in results.into_iter().map(usize::from) {
+            for y in results.iter().copied().map(usize::from) {
                 c.slot_of[y] = Some(match direct[y] {
                     Some(s) => {
                         let slot = c.slot(Start::Moving);
@@ -200,37 +209,53 @@ impl<T: Real> Program<T> {
                     None => c.register(),
                 });
             }
-            let op = c.op(v);
-            c.program.body.push(op);
+            let step = c.step(v);
+            let given: Vec<ValueId> = args.into_iter().filter(|&x| made_at[usize::from(x)].is_none()).collect();
+            c.add_up(&mut sink_slots, sinks, &given);
+            c.items.push(Item::Loop(step));
+            c.add_up(&mut sink_slots, sinks, &results);
         }
 
         for (s, (value, sink)) in sinks.iter().enumerate() {
             let from = c.slot_of[usize::from(*value)].expect("every value has a slot");
             match sink {
-                Sink::Fold => {
+                _ if sink_slots[s].is_some() => {}
+                Sink::Fold(columns) => {
                     let tiled = matches!(c.program.slots[usize::from(from)], Start::Register(_))
                         || made_at[usize::from(*value)].is_some()
                         || matches!(insts[usize::from(*value)], Inst::Input(i) if sources[usize::from(i)] == Source::Direct);
-                    let slot = if tiled {
-                        from
-                    } else {
-                        let slot = c.register();
-                        let op = c.copy(slot, from);
-                        c.program.body.push(op);
-                        slot
-                    };
-                    sink_slots[s] = Some(slot);
+                    sink_slots[s] = Some(match columns {
+                        Some(columns) => c.sum(from, *columns),
+                        None if tiled => from,
+                        None => {
+                            let slot = c.register();
+                            c.items.push(Item::Loop(Step::copy(slot, from)));
+                            slot
+                        }
+                    });
                 }
-                Sink::Write(_) if sink_slots[s].is_none() => {
+                Sink::Write(_) => {
                     let slot = c.slot(Start::Moving);
-                    let op = c.copy(slot, from);
-                    c.program.tail.push(op);
+                    tail.push(Step::copy(slot, from));
                     sink_slots[s] = Some(slot);
                 }
-                Sink::Write(_) => {}
             }
         }
         c.program.sinks = sink_slots.into_iter().map(|s| s.expect("every sink has a slot")).collect();
+        c.program.loops = c.items.len() + tail.len();
+        let is_one = |start: &Start| matches!(start, Start::Constant(_) | Start::Splat(_));
+        let mut repeats: Vec<u8> = c.program.slots.iter().map(|start| u8::from(is_one(start))).collect();
+        for (slot, &period) in c.program.inputs.iter().zip(periods) {
+            if let Some(slot) = slot.filter(|_| period > 0) {
+                repeats[usize::from(slot)] = period;
+            }
+        }
+        let scratch: Vec<bool> = c.program.slots.iter().map(|start| matches!(start, Start::Register(_))).collect();
+        let sinks = sinks.iter().zip(&c.program.sinks).filter(|((_, sink), _)| matches!(sink, Sink::Fold(None)));
+        let read_last: Vec<u16> = tail.iter().map(|step| step.src[0]).chain(sinks.map(|(_, &slot)| slot)).collect();
+        let chains = Chains { vectors, periods: &repeats, scratch: &scratch, read_last: &read_last };
+        c.program.body = chains.assemble(&c.items, isa);
+        c.program.tail = tail.iter().map(|step| step.alone(isa)).collect();
         c.program
     }
 }
@@ -273,206 +298,36 @@ impl<T: Real> Compiler<'_, T> {
         self.slot_of[v] = Some(slot);
     }
 
-    fn copy(&self, dst: u16, src: u16) -> TileOp<T> {
-        TileOp { run: loop_of(OpKind::Copy, self.isa), dst: [dst; RESULTS], src: [src; OPERANDS] }
+    /// Sums of columns of these values, which are in their slots now, where they are still missing.
+    fn add_up(&mut self, sink_slots: &mut [Option<u16>], sinks: &[(ValueId, Sink)], values: &[ValueId]) {
+        for (to, (value, sink)) in sink_slots.iter_mut().zip(sinks) {
+            if let (None, Sink::Fold(Some(columns))) = (&to, sink)
+                && values.contains(value)
+            {
+                let from = self.slot_of[usize::from(*value)].expect("a value in its slot");
+                *to = Some(self.sum(from, *columns));
+            }
+        }
+    }
+
+    fn sum(&mut self, from: u16, columns: usize) -> u16 {
+        let to = self.slot(Start::Moving);
+        self.items.push(Item::SumColumns { from, to, columns });
+        to
     }
 
     /// The loop of value `v`, whose operands and results have their slots.
-    fn op(&self, v: usize) -> TileOp<T> {
+    fn step(&self, v: usize) -> Step {
         let Loop { kind, args, results } = self.loops[v].as_ref().expect("a computed value");
         let slot = |x: &ValueId| self.slot_of[usize::from(*x)].expect("computed before");
-        let (mut src, mut dst) = ([0; OPERANDS], [0; RESULTS]);
-        src.iter_mut().zip(args).for_each(|(to, x)| *to = slot(x));
-        dst.iter_mut().zip(results).for_each(|(to, y)| *to = slot(y));
-        TileOp { run: loop_of(*kind, self.isa), dst, src }
+        Step { kind: *kind, src: args.iter().map(slot).collect(), dst: results.iter().map(slot).collect() }
     }
-}
-
-/// Which values are one number for the whole domain.
-fn scalars(insts: &[Inst], sources: &[Source]) -> Vec<bool> {
-    let mut scalar: Vec<bool> = Vec::with_capacity(insts.len());
-    for inst in insts {
-        scalar.push(match *inst {
-            Inst::Const(_) | Inst::Step => true,
-            Inst::Input(i) => sources[usize::from(i)] == Source::Splat,
-            Inst::Random(..) | Inst::Index(_) => false,
-            _ => inst.uses().all(|v| scalar[usize::from(v)]),
-        });
-    }
-    scalar
-}
-
-/// Chooses a loop for every value and merges frequent groups; also tells which values are needed still.
-fn select_loops(insts: &[Inst], scalar: &[bool], sinks: &[(ValueId, Sink)]) -> (Vec<Option<Loop>>, Vec<bool>) {
-    let mut uses = vec![0usize; insts.len()];
-    sinks.iter().for_each(|(v, _)| uses[usize::from(*v)] += 1);
-    for v in (0..insts.len()).rev().filter(|&v| insts[v].uses().next().is_some()) {
-        if uses[v] > 0 {
-            insts[v].uses().for_each(|x| uses[usize::from(x)] += 1);
-        }
-    }
-    let mut nodes: Vec<Option<(OpKind, Vec<ValueId>)>> = vec![None; insts.len()];
-    for v in 0..insts.len() {
-        if uses[v] == 0 {
-            continue;
-        }
-        // A value that only this one uses and that can be merged into it.
-        let merges = |x: ValueId| uses[usize::from(x)] == 1 && (!scalar[usize::from(x)] || scalar[v]);
-        let node = |x: ValueId| if merges(x) { nodes[usize::from(x)].clone() } else { None };
-        let constant = |x: ValueId| matches!(insts[usize::from(x)], Inst::Const(c) if !c.is_nan());
-        let one = |x: ValueId| matches!(insts[usize::from(x)], Inst::Const(c) if c == 1.0);
-        // A product: its two factors.
-        let product = |x: ValueId| match node(x) {
-            Some((OpKind::Binary(Binary::Mul), f)) => Some([f[0], f[1]]),
-            Some((OpKind::Unary(Unary::Square), f)) => Some([f[0], f[0]]),
-            _ => None,
-        };
-        // A product that is a square.
-        let square = |x: ValueId| product(x).filter(|f| f[0] == f[1]).map(|f| f[0]);
-        let quotient = |x: ValueId| match node(x) {
-            Some((OpKind::Binary(Binary::Div), f)) => Some([f[0], f[1]]),
-            _ => None,
-        };
-        let root = |x: ValueId| match node(x) {
-            Some((OpKind::Unary(Unary::Sqrt), f)) => Some(f[0]),
-            _ => None,
-        };
-        let (kind, args, absorbed): (OpKind, Vec<ValueId>, Vec<ValueId>) = match insts[v] {
-            Inst::Binary(Binary::Add, a, b) => match (product(a), product(b)) {
-                (Some(f), Some(g)) if a != b => match (square(f[0]), square(g[0]), square(f[1]), square(g[1])) {
-                    (_, Some(x), ..) => (OpKind::ProductAndSquare, vec![f[0], f[1], x, g[1]], vec![a, b, g[0]]),
-                    (.., Some(x)) => (OpKind::ProductAndSquare, vec![f[0], f[1], x, g[0]], vec![a, b, g[1]]),
-                    (Some(x), ..) => (OpKind::ProductAndSquare, vec![g[0], g[1], x, f[1]], vec![a, b, f[0]]),
-                    (_, _, Some(x), _) => (OpKind::ProductAndSquare, vec![g[0], g[1], x, f[0]], vec![a, b, f[1]]),
-                    _ => (OpKind::TwoProducts, vec![f[0], f[1], g[0], g[1]], vec![a, b]),
-                },
-                (_, Some(f)) => (OpKind::MulAdd, vec![f[0], f[1], a], vec![b]),
-                (Some(f), _) => (OpKind::MulAdd, vec![f[0], f[1], b], vec![a]),
-                _ => match (root(a).map(|x| (a, x, b))).or(root(b).map(|x| (b, x, a))) {
-                    Some((r, x, rest)) => match product(x) {
-                        Some(f) => (OpKind::RootMulAdd, vec![f[0], f[1], rest], vec![r, x]),
-                        None => (OpKind::RootAdd, vec![x, rest], vec![r]),
-                    },
-                    None => (OpKind::Binary(Binary::Add), vec![a, b], vec![]),
-                },
-            },
-            Inst::Binary(Binary::Sub, a, b) => match (product(b), product(a), quotient(b)) {
-                (Some(f), ..) => match (quotient(f[0]), quotient(f[1])) {
-                    (Some(q), _) => (OpKind::SubMulDiv, vec![q[0], q[1], f[1], a], vec![b, f[0]]),
-                    (_, Some(q)) => (OpKind::SubMulDiv, vec![q[0], q[1], f[0], a], vec![b, f[1]]),
-                    _ => (OpKind::SubMul, vec![f[0], f[1], a], vec![b]),
-                },
-                (_, _, Some(q)) => match product(q[0]) {
-                    Some(f) => (OpKind::SubDivMul, vec![f[0], f[1], q[1], a], vec![b, q[0]]),
-                    None => (OpKind::Binary(Binary::Sub), vec![a, b], vec![]),
-                },
-                (_, Some(f), _) => (OpKind::MulSub, vec![f[0], f[1], b], vec![a]),
-                _ => (OpKind::Binary(Binary::Sub), vec![a, b], vec![]),
-            },
-            Inst::Binary(Binary::Max, a, b) if constant(a) => (OpKind::MaxConst, vec![a, b], vec![]),
-            Inst::Binary(Binary::Max, a, b) if constant(b) => (OpKind::MaxConst, vec![b, a], vec![]),
-            Inst::Binary(Binary::Min, a, b) if constant(a) => (OpKind::MinConst, vec![a, b], vec![]),
-            Inst::Binary(Binary::Min, a, b) if constant(b) => (OpKind::MinConst, vec![b, a], vec![]),
-            Inst::Binary(Binary::Mul, a, b) => {
-                let slope = |x: ValueId| match node(x) {
-                    Some((OpKind::SubMul, f)) if f[0] == f[1] && one(f[2]) => Some(f[0]),
-                    _ => None,
-                };
-                match (slope(a), slope(b)) {
-                    (Some(y), _) => (OpKind::TanhGrad, vec![y, b], vec![a]),
-                    (_, Some(y)) => (OpKind::TanhGrad, vec![y, a], vec![b]),
-                    _ => (OpKind::Binary(Binary::Mul), vec![a, b], vec![]),
-                }
-            }
-            Inst::Select(c, a, b) => match node(c) {
-                Some((OpKind::Binary(Binary::Lt), f)) => (OpKind::SelectLt, vec![f[0], f[1], a, b], vec![c]),
-                Some((OpKind::Binary(Binary::Gt), f)) => (OpKind::SelectLt, vec![f[1], f[0], a, b], vec![c]),
-                Some((OpKind::Binary(Binary::Le), f)) => (OpKind::SelectLe, vec![f[0], f[1], a, b], vec![c]),
-                Some((OpKind::Binary(Binary::Ge), f)) => (OpKind::SelectLe, vec![f[1], f[0], a, b], vec![c]),
-                _ => (OpKind::Select, vec![c, a, b], vec![]),
-            },
-            Inst::Unary(f, a) => (OpKind::Unary(f), vec![a], vec![]),
-            Inst::Binary(f, a, b) => (OpKind::Binary(f), vec![a, b], vec![]),
-            _ => continue,
-        };
-        nodes[v] = Some((kind, args));
-        for x in absorbed {
-            uses[usize::from(x)] = 0;
-            nodes[usize::from(x)] = None;
-        }
-    }
-    let live = uses.iter().map(|&n| n > 0).collect();
-    let mut loops: Vec<Option<Loop>> = nodes
-        .into_iter()
-        .enumerate()
-        .map(|(v, node)| node.map(|(kind, args)| Loop { kind, args, results: vec![v as ValueId] }))
-        .collect();
-    for v in 0..loops.len() {
-        if let Some((merged, absorbed)) = moments(&loops, v, scalar, &uses) {
-            absorbed.into_iter().for_each(|x| loops[usize::from(x)] = None);
-            loops[v] = Some(merged);
-        }
-    }
-    (loops, live)
-}
-
-/// The whole step of Adam as one loop, if `v` is its last value: the loop, and the values whose loops it takes over.
-fn moments(loops: &[Option<Loop>], v: usize, scalar: &[bool], uses: &[usize]) -> Option<(Loop, Vec<ValueId>)> {
-    let get = |x: ValueId| loops[usize::from(x)].as_ref();
-    let is_scalar = |x: ValueId| scalar[usize::from(x)];
-    // One number and a tile, in either order.
-    let pair = |a: ValueId, b: ValueId| match (is_scalar(a), is_scalar(b)) {
-        (true, false) => Some((a, b)),
-        (false, true) => Some((b, a)),
-        _ => None,
-    };
-    let Loop { kind: OpKind::SubDivMul, args, .. } = loops[v].as_ref()? else { return None };
-    let ((rate, mean), below) = (pair(args[0], args[1])?, args[2]);
-    let only = |x: ValueId| get(x).filter(|_| uses[usize::from(x)] == 1);
-    let (scale, root, square, eps) = match only(below)? {
-        Loop { kind: OpKind::RootAdd, args, .. } => (None, None, args[0], args[1]),
-        Loop { kind: OpKind::MulAdd, args, .. } => {
-            let (scale, root) = pair(args[0], args[1])?;
-            let Loop { kind: OpKind::Unary(Unary::Sqrt), args: of, .. } = only(root)? else { return None };
-            (Some(scale), Some(root), of[0], args[2])
-        }
-        _ => return None,
-    };
-    let (shrink, w, shrunk) = match only(args[3]) {
-        Some(Loop { kind: OpKind::Binary(Binary::Mul), args: f, .. }) => {
-            let (shrink, w) = pair(f[0], f[1])?;
-            (Some(shrink), w, Some(args[3]))
-        }
-        _ => (None, args[3], None),
-    };
-    let Loop { kind: OpKind::TwoProducts, args: m, .. } = get(mean)? else { return None };
-    let Loop { kind: OpKind::ProductAndSquare, args: s, .. } = get(square)? else { return None };
-    let (first, second, (keep_square, old_square)) = (pair(m[0], m[1])?, pair(m[2], m[3])?, pair(s[0], s[1])?);
-    let (g, add_square) = (s[2], s[3]);
-    let ((keep_mean, old_mean), (add_mean, _)) = match (first.1 == g, second.1 == g) {
-        (_, true) => (first, second),
-        (true, _) => (second, first),
-        _ => return None,
-    };
-    // Nothing else may need the moments before they are there.
-    let early = |x: &ValueId| *x == mean || *x == square;
-    let taken = (usize::from(mean.min(square))..v)
-        .filter(|&u| u != usize::from(below) && root.map(usize::from) != Some(u))
-        .any(|u| loops[u].as_ref().is_some_and(|l| l.args.iter().any(early)));
-    if taken || mean == square || is_scalar(w) || ![eps, add_square].into_iter().all(is_scalar) {
-        return None;
-    }
-    let kind = OpKind::Moments { scaled: scale.is_some(), shrunk: shrink.is_some() };
-    // Operands that are not there are not read: any value does.
-    let (scale, shrink) = (scale.unwrap_or(rate), shrink.unwrap_or(rate));
-    let args = vec![old_mean, old_square, g, w, keep_mean, add_mean, keep_square, add_square, scale, eps, rate, shrink];
-    let absorbed = [mean, square, below].into_iter().chain(root).chain(shrunk).collect();
-    Some((Loop { kind, args, results: vec![mean, square, v as ValueId] }, absorbed))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Binary, Unary};
 
     #[test]
     fn adam_is_one_loop() {
@@ -486,7 +341,7 @@ mod tests {
         let mut sinks: Vec<(ValueId, Sink)> =
             sums.take(2).enumerate().map(|(i, v)| (v, Sink::Write(vec![i]))).collect();
         sinks.push((expr.result(), Sink::Write(vec![2])));
-        let program = Program::<f32>::compile(&expr, &[Source::Direct; 4], &sinks, Isa::Portable);
+        let program = Program::<f32>::compile(&expr, &[Source::Direct; 4], &[0; 4], &sinks, None, Isa::Portable);
         assert_eq!((program.body.len(), program.registers), (1, 0));
         assert_eq!(program.body[0].dst[..], program.sinks[..]);
 
@@ -497,7 +352,14 @@ mod tests {
             let v = &x[1] * 0.99 + x[3].square() * 0.01;
             &x[2] - (m * &x[4]) / (v.unary(Unary::Sqrt) * 1.5 + 1e-3)
         });
-        let program = Program::<f32>::compile(&own, &sources, &[(own.result(), Sink::Write(vec![]))], Isa::Portable);
+        let program = Program::<f32>::compile(
+            &own,
+            &sources,
+            &[0; 5],
+            &[(own.result(), Sink::Write(vec![]))],
+            None,
+            Isa::Portable,
+        );
         assert!(program.body.len() > 1);
     }
 }

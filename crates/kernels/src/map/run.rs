@@ -1,5 +1,6 @@
 //! Running a map: what is done once, for every tile, and at the end of a part.
 
+use super::layout::Tile;
 use super::program::{Leaf, Source};
 use super::{FoldPlan, Gathering, MapPlan, StorePlan, walk};
 use crate::context::{Context, Slot};
@@ -36,9 +37,9 @@ impl<T: Real> MapPlan<T> {
         }
     }
 
-    /// Runs the program over tile `t`; `results` finds the start of a fold's result.
+    /// Runs the program over a tile.
     #[inline(always)]
-    unsafe fn tile<S: Simd<T = T>>(&self, context: &Context<T>, slots: *mut Slot<T>, t: usize, part: usize) {
+    unsafe fn tile<S: Simd<T = T>>(&self, context: &Context<T>, slots: *mut Slot<T>, t: Tile, part: usize) {
         // SAFETY: the caller's.
         unsafe {
             let (start, steps) = if self.single { (0, self.layout.chunk) } else { self.layout.range(t) };
@@ -55,8 +56,7 @@ impl<T: Real> MapPlan<T> {
                         let x = context.at(input.place).add(self.offset(t, &input.strides));
                         S::store((*slot).at, S::splat(*x));
                     }
-                    Source::Buffer
-                        if input.repeated || (input.repeated_in_row && !t.is_multiple_of(self.layout.chunks)) => {}
+                    Source::Buffer if input.repeated || (input.repeated_in_row && t.c > 0) => {}
                     Source::Buffer => {
                         let x = context.at(input.place).add(self.offset(t, &input.strides));
                         walk::gather::<S>((*slot).at, x, &self.layout, steps, &input.strides);
@@ -64,8 +64,13 @@ impl<T: Real> MapPlan<T> {
                 }
             }
             for store in &self.stores {
-                if store.fold.is_none() {
-                    (*slots.add(usize::from(store.slot))).at = context.at(store.place).add(start);
+                let slot = slots.add(usize::from(store.slot));
+                match &store.fold {
+                    None => (*slot).at = context.at(store.place).add(start),
+                    Some(fold) if fold.inside => {
+                        (*slot).at = self.result(context, store, fold, part).add(self.offset(t, &fold.strides));
+                    }
+                    Some(_) => {}
                 }
             }
             if !self.program.leaves.is_empty() {
@@ -75,7 +80,9 @@ impl<T: Real> MapPlan<T> {
                 (op.run)(slots, op, n);
             }
             for store in &self.stores[..if self.folds { self.stores.len() } else { 0 }] {
-                if let Some(fold) = &store.fold {
+                if let Some(fold) = &store.fold
+                    && !fold.inside
+                {
                     let y = self.result(context, store, fold, part).add(self.offset(t, &fold.strides));
                     let x = (*slots.add(usize::from(store.slot))).at;
                     walk::fold::<S>(fold.fold, y, x, &self.layout, steps, &fold.strides);
@@ -87,9 +94,9 @@ impl<T: Real> MapPlan<T> {
         }
     }
 
-    /// Where tile `t` of a view starts.
+    /// Where a tile of a view starts.
     #[inline(always)]
-    fn offset(&self, t: usize, strides: &[usize]) -> usize {
+    fn offset(&self, t: Tile, strides: &[usize]) -> usize {
         if self.single { 0 } else { self.layout.offset(t, strides) }
     }
 
@@ -212,8 +219,10 @@ impl<T: Real> Kernel<T> for RunMap<T> {
             }
             if !plan.empty {
                 let slots = plan.begin::<S>(context);
-                for t in first * plan.tiles_per_unit..last * plan.tiles_per_unit {
-                    plan.tile::<S>(context, slots, t, part);
+                let mut tile = plan.layout.tile_at(first * plan.tiles_per_unit);
+                for _ in first * plan.tiles_per_unit..last * plan.tiles_per_unit {
+                    plan.tile::<S>(context, slots, tile, part);
+                    tile = plan.layout.next(tile);
                 }
             }
             for store in &plan.stores {
@@ -256,7 +265,10 @@ impl<T: Real> Kernel<T> for RunTile<T> {
     #[inline(always)]
     unsafe fn run<S: Simd<T = T>>(plan: *const MapPlan<T>, context: *const Context<T>, t: usize) {
         // SAFETY: the caller's.
-        unsafe { (*plan).tile::<S>(&*context, (*context).slots.add((*plan).slot_base), t, 0) }
+        unsafe {
+            let plan = &*plan;
+            plan.tile::<S>(&*context, (*context).slots.add(plan.slot_base), plan.layout.tile_at(t), 0);
+        }
     }
 }
 

@@ -180,8 +180,7 @@ pub unsafe fn fold<S: Simd>(
 ) {
     // SAFETY: the caller's.
     unsafe {
-        let (axis, rank) = (layout.axis, layout.dims.len());
-        if rank - axis == 2 && strides[axis] == 0 && strides[axis + 1] == 1 {
+        if layout.repeats_rows(strides) {
             fold_columns::<S>(fold, y, x, steps, layout.inner);
             return;
         }

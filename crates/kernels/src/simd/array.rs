@@ -42,6 +42,7 @@ unsafe impl<T: Real, const N: usize, const FUSED: bool> Simd for Array<T, N, FUS
     type M = [bool; N];
     const LANES: usize = N;
     const REGISTERS: usize = if cfg!(target_arch = "aarch64") { 32 } else { 16 };
+    const NATIVE: bool = false;
 
     #[inline(always)]
     unsafe fn splat(x: T) -> [T; N] {

@@ -15,6 +15,7 @@ unsafe impl Simd for F32x8 {
     type M = __m256;
     const LANES: usize = 8;
     const REGISTERS: usize = 16;
+    const NATIVE: bool = true;
 
     #[inline(always)]
     unsafe fn splat(x: f32) -> __m256 {

@@ -15,6 +15,7 @@ unsafe impl Simd for F32x16 {
     type M = __mmask16;
     const LANES: usize = 16;
     const REGISTERS: usize = 32;
+    const NATIVE: bool = true;
 
     #[inline(always)]
     unsafe fn splat(x: f32) -> __m512 {

@@ -29,6 +29,8 @@ pub unsafe trait Simd: Copy + 'static {
     const LANES: usize;
     /// How many vector registers there are.
     const REGISTERS: usize;
+    /// A vector is one register, not numbers that may become one.
+    const NATIVE: bool;
 
     unsafe fn splat(x: Self::T) -> Self::V;
     unsafe fn load(p: *const Self::T) -> Self::V;
@@ -162,6 +164,27 @@ pub unsafe trait Element: Sized {
     fn size(a: Self) -> Self;
     fn floor(a: Self) -> Self;
     fn with_sign(a: Self, b: Self) -> Self;
+}
+
+/// The vectors of an instruction set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Vectors {
+    /// As [`Simd::LANES`].
+    pub lanes: usize,
+    /// As [`Simd::REGISTERS`].
+    pub registers: usize,
+}
+
+/// The vectors of an instruction set, if each is one register.
+pub fn native_vectors<T: Real>(isa: Isa) -> Option<Vectors> {
+    fn of<S: Simd>() -> Option<Vectors> {
+        S::NATIVE.then_some(Vectors { lanes: S::LANES, registers: S::REGISTERS })
+    }
+    match isa {
+        Isa::Portable => of::<T::Portable>(),
+        Isa::Avx2 => of::<T::Avx2>(),
+        Isa::Avx512 => of::<T::Avx512>(),
+    }
 }
 
 /// A function that is compiled for every instruction set.

@@ -224,6 +224,116 @@ pub fn map(rng: &mut Rng) -> Map {
     Map { dims, expr, inputs, stores }
 }
 
+/// A random expression of cheap functions alone: what runs as chains.
+pub fn cheap(rng: &mut Rng, inputs: usize, length: usize) -> Expr {
+    let mut expr = Expr::new();
+    for i in 0..inputs {
+        expr.push(Inst::Input(i as u16));
+    }
+    let bounds = [-2.0, 2.0, 1.0, 0.0].map(|c| expr.push(Inst::Const(c)));
+    for _ in 0..length {
+        let n = expr.insts().len();
+        let mut any = || {
+            let near = n.saturating_sub(3);
+            (if rng.below(2) == 0 { near + below(rng, n - near) } else { below(rng, n) }) as u16
+        };
+        let (a, b, c, d) = (any(), any(), any(), any());
+        let mut op = |f: Binary, a: u16, b: u16| expr.push(Inst::Binary(f, a, b));
+        let compare = [Binary::Lt, Binary::Le, Binary::Gt, Binary::Ge, Binary::Eq, Binary::Ne];
+        match rng.below(14) {
+            0 => op(Binary::Add, a, b),
+            1 => op(Binary::Sub, a, b),
+            2 | 3 => {
+                // A product in a sum, on either side.
+                let product = op(Binary::Mul, a, b);
+                let (f, swap) = (pick(rng, &[Binary::Add, Binary::Sub]), rng.below(2) == 0);
+                if swap { op(f, c, product) } else { op(f, product, c) }
+            }
+            4 => {
+                let (left, right) = (op(Binary::Mul, a, b), op(Binary::Mul, c, d));
+                op(Binary::Add, left, right)
+            }
+            5 => op(pick(rng, &[Binary::Max, Binary::Min]), a, b),
+            6 => op(pick(rng, &compare), a, b),
+            7 => {
+                let c = op(pick(rng, &compare), a, b);
+                expr.push(Inst::Select(c, a, d))
+            }
+            8 => {
+                let chosen = op(pick(rng, &compare), b, c);
+                expr.push(Inst::Select(chosen, a, d))
+            }
+            9 => {
+                let size = expr.push(Inst::Unary(Unary::Abs, a));
+                let below = expr.push(Inst::Binary(Binary::Add, size, bounds[2]));
+                expr.push(Inst::Binary(Binary::Div, b, below))
+            }
+            10 => {
+                let square = expr.push(Inst::Unary(Unary::Square, a));
+                let above = expr.push(Inst::Binary(Binary::Add, square, bounds[2]));
+                expr.push(Inst::Unary(pick(rng, &[Unary::Sqrt, Unary::Rsqrt, Unary::Recip]), above))
+            }
+            11 => {
+                let square = op(Binary::Mul, a, a);
+                let slope = op(Binary::Sub, bounds[2], square);
+                op(Binary::Mul, b, slope)
+            }
+            12 => expr.push(Inst::Unary(Unary::Neg, a)),
+            _ => op(Binary::Mul, a, b),
+        };
+        // Values stay moderate.
+        let last = expr.result();
+        let below = expr.push(Inst::Binary(Binary::Min, last, bounds[1]));
+        if rng.below(2) == 0 {
+            expr.push(Inst::Binary(Binary::Max, below, bounds[0]));
+        } else {
+            expr.push(Inst::Binary(Binary::Max, bounds[0], below));
+        }
+    }
+    expr
+}
+
+/// A random map over images with channels, with operands and sums of all kinds for each channel.
+pub fn norm(rng: &mut Rng) -> Map {
+    let channels = pick(rng, &[5, 8, 16, 16, 32, 48, 64, 128, 256]);
+    let dims = vec![1 + below(rng, 3), 1 + below(rng, 7), 1 + below(rng, 9), channels];
+    let mut places = Places::new();
+    let count = 2 + below(rng, 3);
+    let inputs = (0..count).map(|i| {
+        let whole = contiguous(&dims);
+        let strides = match if i == 0 { 0 } else { rng.below(6) } {
+            0 | 1 => whole,
+            2 => vec![0, 0, 0, 1],
+            3 => vec![channels, 0, 0, 1],
+            4 => vec![0, 0, 0, 0],
+            _ => vec![1, 0, 0, 0],
+        };
+        let len = 1 + dims.iter().zip(&strides).map(|(d, s)| (d - 1) * s).sum::<usize>();
+        Operand { loc: places.operand(rng, len), strides }
+    });
+    let mut inputs: Vec<Operand> = inputs.collect();
+    let length = below(rng, 9);
+    let expr = cheap(rng, count, length);
+    let stores = (0..1 + below(rng, 4)).map(|s| {
+        let value = if s == 0 { expr.result() } else { below(rng, expr.insts().len()) as u16 };
+        let (from, to) = pick(rng, &[(0, 3), (0, 3), (1, 3), (1, 4)]);
+        let fold = pick(rng, &[Fold::Sum, Fold::Sum, Fold::Sum, Fold::Max]);
+        let reduce = (rng.below(3) > 0).then(|| Reduce { fold, from, to, scale: pick(rng, &[1.0, 0.25]) });
+        let len = match reduce {
+            None => dims.iter().product(),
+            Some(r) => dims[..r.from].iter().chain(&dims[r.to..]).product(),
+        };
+        Store { value, loc: places.output(len), reduce }
+    });
+    let stores: Vec<Store> = stores.collect();
+    for store in stores.iter().filter(|s| s.reduce.is_none()) {
+        if below(rng, 2) == 0 {
+            inputs[0] = Operand { loc: store.loc, strides: contiguous(&dims) };
+        }
+    }
+    Map { dims, expr, inputs, stores }
+}
+
 /// A random product with a random epilogue.
 pub fn matmul(rng: &mut Rng, simple: bool) -> MatMul {
     let size = [1, 2, 3, 5, 8, 13, 16, 17, 31, 33, 65];
