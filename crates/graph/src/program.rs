@@ -378,7 +378,10 @@ impl<T: Real> Engine<T> {
             *x = T::from_f64(*c);
         }
         let arena = room(plan.sizes.arena)?;
-        let code = Code::new(plan.instrs, plan.sizes, plan.scalars, self.request.isa, self.request.threads)
+        let outputs: Vec<_> =
+            plan.outputs.iter().map(|(at, sizes)| *at..at + sizes.iter().product::<usize>()).collect();
+        let Request { isa, threads, .. } = self.request;
+        let code = Code::sparing(plan.instrs, plan.sizes, plan.scalars, &outputs, isa, threads)
             .map_err(|e| GraphError::Internal(e.to_string()))?;
         Ok(Program { code, labels: plan.labels, arena, consts, outputs: plan.outputs })
     }

@@ -1,7 +1,8 @@
 //! A checked list of instructions, ready to run.
 
 use crate::context::{Context, FIRST_INPUT, Place, Slot};
-use crate::instr::{Instr, Loc};
+use crate::instr::{Instr, Loc, Space};
+use crate::lanes;
 use crate::node::{Node, Op, place_meetings};
 use crate::pool::Barrier;
 use crate::strands::{Item, strands};
@@ -9,6 +10,7 @@ use crate::verify::{Access, CodeError, check, check_scalar};
 use crate::{Buffer, Isa, Pool, Real};
 use std::cell::UnsafeCell;
 use std::fmt;
+use std::ops::Range;
 use std::time::Instant;
 
 /// How many elements each memory has.
@@ -82,6 +84,8 @@ pub struct Code<T> {
     parallel: bool,
     threads: Vec<Thread<T>>,
     shared: Buffer<T>,
+    /// Values that lie in lanes, which slots point to.
+    _lanes: Buffer<T>,
     /// Vectors of equal lanes, which slots point to.
     _constants: Vec<(u64, Buffer<T>)>,
 }
@@ -93,6 +97,7 @@ pub trait Compiled: Sized {
         instrs: Vec<Instr<Self>>,
         sizes: Sizes,
         scalars: Vec<Loc>,
+        outputs: &[Range<usize>],
         isa: Isa,
         threads: usize,
     ) -> Result<Code<Self>, CodeError>;
@@ -136,10 +141,11 @@ macro_rules! compile {
                 instrs: Vec<Instr<$T>>,
                 sizes: Sizes,
                 scalars: Vec<Loc>,
+                outputs: &[Range<usize>],
                 isa: Isa,
                 threads: usize,
             ) -> Result<Code<$T>, CodeError> {
-                Code::prepared(instrs, sizes, scalars, isa, threads)
+                Code::prepared(instrs, sizes, scalars, outputs, isa, threads)
             }
 
             #[inline(never)]
@@ -189,7 +195,27 @@ impl<T: Real> Code<T> {
         isa: Isa,
         threads: usize,
     ) -> Result<Code<T>, CodeError> {
-        T::prepare(instrs, sizes, scalars, isa, threads)
+        let all = 0..sizes.arena;
+        T::prepare(instrs, sizes, scalars, &[all], isa, threads)
+    }
+
+    /// The same, but only these elements of the arena are looked at after a run: whatever else an instruction leaves there for others may
+    /// lie anywhere, and the arena may hold anything in its place.
+    ///
+    /// # Errors
+    /// As [`Code::new`].
+    ///
+    /// # Panics
+    /// As [`Code::new`].
+    pub fn sparing(
+        instrs: Vec<Instr<T>>,
+        sizes: Sizes,
+        scalars: Vec<Loc>,
+        outputs: &[Range<usize>],
+        isa: Isa,
+        threads: usize,
+    ) -> Result<Code<T>, CodeError> {
+        T::prepare(instrs, sizes, scalars, outputs, isa, threads)
     }
 
     #[inline(always)]
@@ -197,19 +223,22 @@ impl<T: Real> Code<T> {
         instrs: Vec<Instr<T>>,
         sizes: Sizes,
         scalars: Vec<Loc>,
+        outputs: &[Range<usize>],
         isa: Isa,
         threads: usize,
     ) -> Result<Code<T>, CodeError> {
         assert!(isa.is_available(), "this processor has no {isa}");
         let touched: Vec<Vec<Access>> =
             instrs.iter().enumerate().map(|(i, instr)| check(i, instr, &sizes)).collect::<Result<_, _>>()?;
-        let (mut nodes, shared) = arrange(&instrs, &touched, isa, threads);
-        let accesses: Vec<&[Access]> = nodes.iter().map(|node| &touched[node.instr][..]).collect();
-        let reads: Vec<_> = scalars
+        let reads: Vec<Access> = scalars
             .iter()
             .enumerate()
             .map(|(i, &loc)| check_scalar(instrs.len(), i, loc, &sizes))
             .collect::<Result<_, _>>()?;
+        let output = |range: &Range<usize>| Access { space: Space::Arena, range: range.clone(), write: false };
+        let kept: Vec<Access> = reads.iter().cloned().chain(outputs.iter().map(output)).collect();
+        let Arranged { mut nodes, shared, lanes } = arrange(&instrs, &touched, &kept, isa, threads);
+        let accesses: Vec<&[Access]> = nodes.iter().map(|node| &touched[node.instr][..]).collect();
         let wait_last = place_meetings(&mut nodes, &accesses, &reads);
 
         let parallel = nodes.iter().any(|n| n.parts > 1);
@@ -227,8 +256,12 @@ impl<T: Real> Code<T> {
             });
             constants[at].1.as_mut_ptr()
         };
+        let mut lanes = Buffer::zeroed(lanes);
         for node in &mut nodes {
             node.op.place_slots(&mut slots, &mut constant);
+            if let Op::Lanes(plan) = &mut node.op {
+                plan.place(lanes.as_mut_ptr(), &mut constant);
+            }
         }
         let threads = slots
             .into_iter()
@@ -249,6 +282,7 @@ impl<T: Real> Code<T> {
             parallel,
             threads,
             shared: Buffer::zeroed(shared),
+            _lanes: lanes,
             _constants: constants,
         })
     }
@@ -363,15 +397,46 @@ impl<T: Real> Code<T> {
     }
 }
 
-/// The instructions as nodes, in the order in which they run, and the elements of scratch memory that all threads share.
-fn arrange<T: Real>(instrs: &[Instr<T>], touched: &[Vec<Access>], isa: Isa, threads: usize) -> (Vec<Node<T>>, usize) {
+/// Instructions as nodes.
+struct Arranged<T> {
+    /// In the order in which they run.
+    nodes: Vec<Node<T>>,
+    /// Elements of scratch memory that all threads share.
+    shared: usize,
+    /// Elements of values in lanes.
+    lanes: usize,
+}
+
+/// Makes instructions ready to run. `kept` is what must be in memory in the end.
+fn arrange<T: Real>(
+    instrs: &[Instr<T>],
+    touched: &[Vec<Access>],
+    kept: &[Access],
+    isa: Isa,
+    threads: usize,
+) -> Arranged<T> {
     let mut alone: Vec<Option<Op<T>>> = instrs.iter().map(|instr| Some(Op::new(instr, isa, threads, None))).collect();
     let parts: Vec<usize> = alone.iter().flatten().map(Op::most_parts).collect();
+    let items = strands(instrs, touched, &parts);
+    let order: Vec<(usize, bool)> = items
+        .iter()
+        .flat_map(|item| match item {
+            Item::One(i) => vec![(*i, parts[*i] == 1)],
+            Item::Strand { instrs, .. } => instrs.iter().map(|&i| (i, false)).collect(),
+            Item::Gather(_) => vec![],
+        })
+        .collect();
+    let lanes::Plans { plans, len: lanes } = lanes::plan(instrs, touched, &order, kept, isa);
+    for (op, plan) in alone.iter_mut().zip(plans) {
+        if let Some(plan) = plan {
+            *op = Some(Op::Lanes(plan));
+        }
+    }
     let mut nodes: Vec<Node<T>> = Vec::with_capacity(instrs.len());
     let mut after: Vec<Option<Op<T>>> = instrs.iter().map(|_| None).collect();
     let mut shared = 0;
     let node = |op: Op<T>, instr: usize| Node { parts: op.parts(), op, together: 1, wait: false, instr };
-    for item in strands(instrs, touched, &parts) {
+    for item in items {
         match item {
             Item::One(i) if parts[i] == 0 => {}
             Item::One(i) => {
@@ -395,7 +460,7 @@ fn arrange<T: Real>(instrs: &[Instr<T>], touched: &[Vec<Access>], isa: Isa, thre
             Item::Gather(i) => nodes.extend(after[i].take().map(|op| node(op, i))),
         }
     }
-    (nodes, shared)
+    Arranged { nodes, shared, lanes }
 }
 
 impl<T: Real> fmt::Debug for Code<T> {

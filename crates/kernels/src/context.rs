@@ -10,6 +10,13 @@ pub struct Place {
     pub offset: usize,
 }
 
+impl Place {
+    /// The place so many elements behind it.
+    pub fn further(self, elements: usize) -> Place {
+        Place { offset: self.offset + elements, ..self }
+    }
+}
+
 /// How many memories come before the inputs.
 pub const FIRST_INPUT: usize = 3;
 

@@ -219,6 +219,13 @@ impl Expr {
         (self.insts.len() - 1) as ValueId
     }
 
+    /// The same with another instruction for value `v`.
+    pub(crate) fn with(&self, v: usize, inst: Inst) -> Expr {
+        let mut insts = self.insts.clone();
+        insts[v] = inst;
+        Expr { insts }
+    }
+
     /// The last value: the result of a one-output expression.
     pub fn result(&self) -> ValueId {
         (self.insts.len() - 1) as ValueId

@@ -12,7 +12,7 @@
 //!
 //! Inside: `simd` is the vector trait that every kernel is written over, `math` the functions on vectors; `map`, `matmul`,
 //! `conv`, `pooling`, `roi`, `sample`, `copy`, `softmax` and `index` hold one kind of instruction each (`tiles` cuts results for
-//! products and convolutions), `node` puts them behind one interface, `verify` checks them, `strands` finds those that run image by image,
+//! products and convolutions), `lanes` runs small products and maps with the batch in the lanes, `node` puts them behind one interface, `verify` checks them, `strands` finds those that run image by image,
 //! `prefetch` asks for memory ahead.
 
 mod buffer;
@@ -24,6 +24,7 @@ pub mod expr;
 mod index;
 pub mod instr;
 mod isa;
+mod lanes;
 mod machine;
 mod map;
 mod math;

@@ -5,6 +5,7 @@ use crate::conv::{ConvPlan, Preparation, Winograd};
 use crate::copy::CopyPlan;
 use crate::index::IndexPlan;
 use crate::instr::{Call, Instr, StepScalars};
+use crate::lanes::LanesPlan;
 use crate::map::{Gathering, MapPlan};
 use crate::matmul::MatMulPlan;
 use crate::pooling::PoolPlan;
@@ -23,6 +24,7 @@ pub enum Op<T> {
     Map(MapPlan<T>),
     Gathering(Gathering<T>),
     MatMul(MatMulPlan<T>),
+    Lanes(LanesPlan<T>),
     Conv(ConvPlan<T>),
     Winograd(Winograd<T>),
     Preparation(Preparation<T>),
@@ -167,6 +169,7 @@ impl<T: Real> Op<T> {
                 Op::Map(map) => map.run(context, part),
                 Op::Gathering(gathering) => gathering.run(context),
                 Op::MatMul(product) => product.run(context, part),
+                Op::Lanes(lanes) => lanes.run(context),
                 Op::Conv(conv) => conv.run(context, part),
                 Op::Winograd(winograd) => winograd.run(context, part),
                 Op::Preparation(preparation) => preparation.run(context),

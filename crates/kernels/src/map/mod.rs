@@ -16,10 +16,12 @@ use crate::verify::contiguous;
 use crate::{Inst, Isa, Real, random};
 use chain::sums_columns;
 use layout::{Layout, merge_inner};
-use program::{Program, Sink, Source, Start};
 use run::{BeginMap, RunGathering, RunMap, RunPlain, RunTile};
 
 pub use layout::{RANK, merge};
+pub use ops::TileOp;
+pub use program::{Program, Sink, Source, Start};
+pub use walk::combine;
 
 /// Elements of a tile: few enough that a program's registers stay in the first-level cache.
 const TILE: usize = 512;

@@ -128,6 +128,39 @@ unsafe impl Simd for F32x16 {
         }
     }
     #[inline(always)]
+    unsafe fn gather(p: *const f32, step: usize, n: usize) -> __m512 {
+        unsafe {
+            let lane = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
+            let at = _mm512_mullo_epi32(lane, _mm512_set1_epi32(step as i32));
+            _mm512_mask_i32gather_ps::<4>(_mm512_setzero_ps(), Self::first(n), at, p)
+        }
+    }
+    #[inline(always)]
+    unsafe fn sums(v: &[__m512; 16], n: usize) -> __m512 {
+        // Four vectors to one of four sums in each quarter; then the quarters of four such vectors.
+        macro_rules! four {
+            ($i:literal) => {{
+                let (a, b) = (_mm512_unpacklo_ps(v[$i], v[$i + 1]), _mm512_unpackhi_ps(v[$i], v[$i + 1]));
+                let (c, d) = (_mm512_unpacklo_ps(v[$i + 2], v[$i + 3]), _mm512_unpackhi_ps(v[$i + 2], v[$i + 3]));
+                let (a, c) = (_mm512_add_ps(a, b), _mm512_add_ps(c, d));
+                _mm512_add_ps(_mm512_shuffle_ps::<0x44>(a, c), _mm512_shuffle_ps::<0xEE>(a, c))
+            }};
+        }
+        macro_rules! quarters {
+            ($a:expr, $b:expr, $low:literal, $high:literal) => {
+                _mm512_add_ps(_mm512_shuffle_f32x4::<$low>($a, $b), _mm512_shuffle_f32x4::<$high>($a, $b))
+            };
+        }
+        unsafe {
+            let zero = _mm512_setzero_ps();
+            let a = four!(0);
+            let b = if n > 4 { four!(4) } else { zero };
+            let ab = quarters!(a, b, 0x44, 0xEE);
+            let cd = if n > 8 { quarters!(four!(8), four!(12), 0x44, 0xEE) } else { zero };
+            quarters!(ab, cd, 0x88, 0xDD)
+        }
+    }
+    #[inline(always)]
     unsafe fn transpose(v: &mut [__m512; 16]) {
         // Within quarters: 4 rows of 4 columns at a time; then the quarters of 16 registers change places.
         macro_rules! quarter {

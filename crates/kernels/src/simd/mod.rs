@@ -74,6 +74,32 @@ pub unsafe trait Simd: Copy + 'static {
     /// Transposes the first `LANES` vectors.
     unsafe fn transpose(v: &mut [Self::V; 16]);
 
+    /// The first `n` lanes from numbers that lie `step` apart, 0 in the others.
+    #[inline(always)]
+    unsafe fn gather(p: *const Self::T, step: usize, n: usize) -> Self::V {
+        // SAFETY: the caller's; the array has room for 16 lanes, the most that there are.
+        unsafe {
+            let mut x = [Self::T::default(); 16];
+            for (i, x) in x[..n.min(Self::LANES)].iter_mut().enumerate() {
+                *x = *p.add(i * step);
+            }
+            Self::load(x.as_ptr())
+        }
+    }
+
+    /// Lane `i` is the sum of all lanes of vector `i`, for `i` below `n`; the others are 0 or such sums too.
+    #[inline(always)]
+    unsafe fn sums(v: &[Self::V; 16], n: usize) -> Self::V {
+        // SAFETY: the caller's; the array has room for 16 lanes, the most that there are.
+        unsafe {
+            let mut x = [Self::T::default(); 16];
+            for (x, v) in x.iter_mut().zip(v).take(n) {
+                *x = Self::sum(*v);
+            }
+            Self::load(x.as_ptr())
+        }
+    }
+
     /// Applies a scalar function to every lane.
     #[inline(always)]
     unsafe fn lanes(a: Self::V, f: fn(Self::T) -> Self::T) -> Self::V {
