@@ -252,6 +252,18 @@ pub fn half_entry<T: Real, K: Kernel<T>>(isa: Isa) -> Option<Entry<K::A, K::B>> 
     None
 }
 
+/// The kernel for whole vectors, or for half ones if they are wanted and there.
+pub fn entry_of<T: Real, K: Kernel<T>>(isa: Isa, half: bool) -> Entry<K::A, K::B> {
+    let narrow = if half { half_entry::<T, K>(isa) } else { None };
+    narrow.unwrap_or_else(|| entry::<T, K>(isa))
+}
+
+/// Lanes of the narrowest vectors that [`entry_of`] gives.
+pub fn least_lanes<T: Real>(isa: Isa) -> usize {
+    let whole = crate::tiles::lanes::<T>(isa);
+    if isa == Isa::Avx512 && T::Avx512::LANES == 2 * T::Avx2::LANES { whole / 2 } else { whole }
+}
+
 unsafe fn portable<T: Real, K: Kernel<T>>(a: *const K::A, b: *const K::B, n: usize) {
     // SAFETY: the caller's; the portable set is always there.
     unsafe { K::run::<T::Portable>(a, b, n) }

@@ -16,8 +16,8 @@ use super::micro::{Micro, kernels};
 use crate::context::{Context, Part, Place};
 use crate::instr::{Conv, Fold, Side, Slide};
 use crate::map::Gathering;
-use crate::simd::entry;
-use crate::tiles::{Strip, lanes};
+use crate::simd::{entry_of, least_lanes};
+use crate::tiles::Strip;
 use crate::{Isa, Real};
 use run::{RunImages, RunPrepare, RunWeight};
 use transforms::{POINTS, SIZE, TILE};
@@ -50,6 +50,9 @@ pub struct Winograd<T> {
     tiles: [usize; 2],
     /// Tiles that are transformed together.
     block: usize,
+    /// Where each point of a block's transformed inputs starts, and of its results. A table, so that no pointer is kept for each of them.
+    a_points: [usize; POINTS2],
+    y_points: [usize; POINTS2],
     /// How products are cut, for each number of tiles that a block may have; for the weights' gradient that of channels.
     strips: Vec<(usize, Vec<Strip<Micro<T>>>)>,
     images_per_part: usize,
@@ -89,6 +92,7 @@ impl<T: Real> Winograd<T> {
         let in_part = images_per_part * per_image;
         let block = in_part.div_ceil(in_part.div_ceil(BLOCK));
         let family = kernels::<T>(isa);
+        let half = !c.channels.is_multiple_of(family.lanes) || !c.filters.is_multiple_of(family.lanes);
         let mut rows = match c.side {
             Side::Weight => vec![channels],
             _ => {
@@ -108,6 +112,8 @@ impl<T: Real> Winograd<T> {
             before,
             tiles,
             block,
+            a_points: places(block * channels),
+            y_points: places(block * filters),
             strips: rows.into_iter().map(|rows| (rows, family.strips(rows, filters))).collect(),
             images_per_part,
             side: c.side,
@@ -119,27 +125,27 @@ impl<T: Real> Winograd<T> {
             },
             shared_base: 0,
             run: match c.side {
-                Side::Weight => entry::<T, RunWeight<T>>(isa),
-                _ => entry::<T, RunImages<T>>(isa),
+                Side::Weight => entry_of::<T, RunWeight<T>>(isa, half),
+                _ => entry_of::<T, RunImages<T>>(isa, half),
             },
-            prepare: (c.side != Side::Weight).then(|| entry::<T, RunPrepare<T>>(isa)),
+            prepare: (c.side != Side::Weight).then(|| entry_of::<T, RunPrepare<T>>(isa, half)),
         })
     }
 
-    /// From one point of a block's transformed inputs to the next. One vector more than needed, so that points do not share cache sets.
-    fn a_point(&self) -> usize {
-        self.block * self.channels + 16
+    /// Elements of a block's transformed inputs.
+    fn a_len(&self) -> usize {
+        POINTS2 * self.a_points[1]
     }
 
     /// The same of its results.
-    fn y_point(&self) -> usize {
-        self.block * self.filters + 16
+    fn y_len(&self) -> usize {
+        POINTS2 * self.y_points[1]
     }
 
     /// Elements of scratch memory that a thread needs while it runs this.
     pub fn scratch(&self) -> usize {
         let sums = if self.side == Side::Weight { self.channels * self.filters } else { 0 };
-        POINTS2 * (self.a_point() + self.y_point() + sums)
+        self.a_len() + self.y_len() + POINTS2 * sums
     }
 
     /// Sets where this convolution's shared scratch memory starts.
@@ -201,11 +207,16 @@ impl<T: Real> Preparation<T> {
     }
 }
 
+/// Where blocks of so many elements start. One vector between them, so that they do not share cache sets.
+fn places(len: usize) -> [usize; POINTS2] {
+    std::array::from_fn(|k| k * (len + 16))
+}
+
 /// Whether tiles are possible, and faster than a direct sum. Costs are in vector instructions for a vector of one channel.
 fn pays<T: Real>(c: &Conv, isa: Isa) -> bool {
     let [depth, down, right] = c.slides;
     let three = |s: Slide| s.size == SIZE && s.stride == 1 && s.dilation == 1 && s.before < SIZE;
-    let whole = |n: usize| n > 0 && n.is_multiple_of(lanes::<T>(isa));
+    let whole = |n: usize| n > 0 && n.is_multiple_of(least_lanes::<T>(isa));
     if size_of::<T>() != 4 || c.groups != 1 || depth != Slide::NONE || !three(down) || !three(right) {
         return false;
     }

@@ -1,6 +1,6 @@
 //! Running a convolution by tiles: block after block of tiles, each transformed, multiplied point by point, and transformed back.
 
-use super::transforms::{POINTS, SIZE, TILE, both, input, output, output_adjoint, weight, weight_adjoint};
+use super::transforms::{POINTS, SIZE, TILE, both, input, output, output_adjoint, row, weight, weight_adjoint};
 use super::{POINTS2, Preparation, Winograd};
 use crate::Real;
 use crate::context::{Context, Place};
@@ -43,12 +43,12 @@ impl<T: Real> Kernel<T> for RunImages<T> {
                     inputs.fetch();
                     results.fetch();
                     let product = Tile {
-                        a: points.a.add(k * p.a_point()).cast_const(),
+                        a: points.a.add(p.a_points[k]).cast_const(),
                         a_row: p.channels,
                         a_col: 1,
                         b: weights.add(k * p.channels * p.filters),
                         b_row: p.filters,
-                        y: points.y.add(k * p.y_point()),
+                        y: points.y.add(p.y_points[k]),
                         y_row: p.filters,
                         segments: 1,
                         add: false,
@@ -91,10 +91,10 @@ impl<T: Real> Kernel<T> for RunWeight<T> {
                     inputs.fetch();
                     gradients.fetch();
                     let product = Tile {
-                        a: points.a.add(k * p.a_point()).cast_const(),
+                        a: points.a.add(p.a_points[k]).cast_const(),
                         a_row: 1,
                         a_col: p.channels,
-                        b: points.y.add(k * p.y_point()).cast_const(),
+                        b: points.y.add(p.y_points[k]).cast_const(),
                         b_row: p.filters,
                         y: points.sums.add(k * weights),
                         y_row: p.filters,
@@ -112,7 +112,7 @@ impl<T: Real> Kernel<T> for RunWeight<T> {
             let mut at = 0;
             while at < weights {
                 both!(S, POINTS -> SIZE by weight_adjoint,
-                    from |i, j| S::load(points.sums.add((i * POINTS + j) * weights + at)),
+                    from |i| row!(S, POINTS, |j| S::load(points.sums.add((i * POINTS + j) * weights + at))),
                     to |i, j, v| S::store(target.add((i * SIZE + j) * weights + at), v));
                 at += S::LANES;
             }
@@ -135,7 +135,7 @@ impl<T: Real> Kernel<T> for RunPrepare<T> {
             let mut at = 0;
             while at < weights {
                 both!(S, SIZE -> POINTS by weight,
-                    from |i, j| S::load(from.add(turn.abs_diff(i * SIZE + j) * weights + at)),
+                    from |i| row!(S, SIZE, |j| S::load(from.add(turn.abs_diff(i * SIZE + j) * weights + at))),
                     to |i, j, v| S::store(to.add((i * POINTS + j) * weights + at), v));
                 at += S::LANES;
             }
@@ -155,8 +155,8 @@ struct Points<T> {
 
 impl<T: Real> Points<T> {
     fn of(p: &Winograd<T>, scratch: *mut T) -> Points<T> {
-        let y = scratch.wrapping_add(POINTS2 * p.a_point());
-        Points { a: scratch, y, sums: y.wrapping_add(POINTS2 * p.y_point()) }
+        let y = scratch.wrapping_add(p.a_len());
+        Points { a: scratch, y, sums: y.wrapping_add(p.y_len()) }
     }
 }
 
@@ -214,29 +214,43 @@ impl<T: Real> Winograd<T> {
             let corner = row.wrapping_mul(columns).wrapping_add(column).wrapping_mul(self.channels);
             let from = a.add(tile.image * self.a.1).wrapping_add(corner);
             let line = columns * self.channels;
-            let point = self.a_point();
             macro_rules! transform {
-                (from |$i:ident, $j:ident| $load:expr, at $c:ident) => {{
+                (from |$i:ident, $c:ident| $row:expr) => {{
                     let mut $c = 0;
                     while $c < self.channels {
                         both!(S, POINTS -> POINTS by input,
-                            from |$i, $j| $load,
-                            to |i, j, v| S::store(to.add((i * POINTS + j) * point + $c), v));
+                            from |$i| $row,
+                            to |i, j, v| S::store(to.add($c).add(self.a_points[i * POINTS + j]), v));
                         $c += S::LANES;
                     }
                 }};
             }
-            // Most tiles lie inside: theirs are loads without a condition.
+            // Where all of a tile lies inside, its elements are loads without a condition.
             let inside = |first: usize, size: usize| first < size && first + POINTS <= size;
             if inside(row, rows) && inside(column, columns) {
-                transform!(from |i, j| S::load(from.add(i * line + j * self.channels + c)), at c);
+                transform!(from |i, c| row!(S, POINTS, |j| S::load(from.add(i * line + j * self.channels + c))));
             } else {
-                transform!(from |i, j| if row.wrapping_add(i) < rows && column.wrapping_add(j) < columns {
-                    S::load(from.wrapping_add(i * line + j * self.channels + c))
-                } else {
-                    S::zero()
-                }, at c);
+                let seen = Self::columns::<S, POINTS>(column, columns);
+                transform!(from |i, c| match row.wrapping_add(i) < rows {
+                    true => row!(S, POINTS, |j| {
+                        S::load_some(from.wrapping_add(i * line + j * self.channels + c), seen[j])
+                    }),
+                    false => [S::zero(); POINTS],
+                });
             }
+        }
+    }
+
+    /// All lanes or none for each column from this one on, as it lies in the image or not.
+    #[inline(always)]
+    unsafe fn columns<S: Simd<T = T>, const N: usize>(first: usize, columns: usize) -> [S::M; N] {
+        // SAFETY: the caller's.
+        unsafe {
+            let mut seen = [S::first(0); N];
+            for j in 0..N {
+                seen[j] = S::first(if first.wrapping_add(j) < columns { S::LANES } else { 0 });
+            }
+            seen
         }
     }
 
@@ -249,17 +263,27 @@ impl<T: Real> Winograd<T> {
             let from = y.add(tile.image * self.y.1 + (tile.row * columns + tile.column) * self.filters);
             let line = columns * self.filters;
             let (rows, columns) = (rows - tile.row, columns - tile.column);
-            let point = self.y_point();
-            let mut f = 0;
-            while f < self.filters {
-                both!(S, TILE -> POINTS by output_adjoint,
-                    from |i, j| if i < rows && j < columns {
-                        S::load(from.add(i * line + j * self.filters + f))
-                    } else {
-                        S::zero()
-                    },
-                    to |i, j, v| S::store(to.add((i * POINTS + j) * point + f), v));
-                f += S::LANES;
+            macro_rules! transform {
+                (from |$i:ident, $f:ident| $row:expr) => {{
+                    let mut $f = 0;
+                    while $f < self.filters {
+                        both!(S, TILE -> POINTS by output_adjoint,
+                            from |$i| $row,
+                            to |i, j, v| S::store(to.add($f).add(self.y_points[i * POINTS + j]), v));
+                        $f += S::LANES;
+                    }
+                }};
+            }
+            if rows >= TILE && columns >= TILE {
+                transform!(from |i, f| row!(S, TILE, |j| S::load(from.add(i * line + j * self.filters + f))));
+            } else {
+                let seen = Self::columns::<S, TILE>(0, columns);
+                transform!(from |i, f| match i < rows {
+                    true => row!(S, TILE, |j| {
+                        S::load_some(from.wrapping_add(i * line + j * self.filters + f), seen[j])
+                    }),
+                    false => [S::zero(); TILE],
+                });
             }
         }
     }
@@ -273,15 +297,23 @@ impl<T: Real> Winograd<T> {
             let to = y.add(tile.image * self.y.1 + (tile.row * columns + tile.column) * self.filters);
             let line = columns * self.filters;
             let (rows, columns) = (rows - tile.row, columns - tile.column);
-            let point = self.y_point();
-            let mut f = 0;
-            while f < self.filters {
-                both!(S, POINTS -> TILE by output,
-                from |i, j| S::load(from.add((i * POINTS + j) * point + f)),
-                to |i, j, v| if i < rows && j < columns {
-                    S::store(to.add(i * line + j * self.filters + f), v);
-                });
-                f += S::LANES;
+            macro_rules! transform {
+                (to |$i:ident, $j:ident| $wanted:expr) => {{
+                    let mut f = 0;
+                    while f < self.filters {
+                        both!(S, POINTS -> TILE by output,
+                            from |i| row!(S, POINTS, |j| S::load(from.add(f).add(self.y_points[i * POINTS + j]))),
+                            to |$i, $j, v| if $wanted {
+                                S::store(to.add($i * line + $j * self.filters + f), v);
+                            });
+                        f += S::LANES;
+                    }
+                }};
+            }
+            if rows >= TILE && columns >= TILE {
+                transform!(to |i, j| true);
+            } else {
+                transform!(to |i, j| i < rows && j < columns);
             }
         }
     }

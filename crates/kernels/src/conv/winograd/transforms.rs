@@ -97,17 +97,13 @@ pub unsafe fn weight_adjoint<S: Simd>(u: [S::V; POINTS]) -> [S::V; SIZE] {
     }
 }
 
-/// Applies a map `[IN] -> [OUT]` along the rows of a block and then along its columns: element (i, j) of the block comes from an expression,
-/// and element (i, j) of the result goes to one. All of it stands in the caller's function, whose instruction set it needs.
+/// Applies a map `[IN] -> [OUT]` along the rows of a block and then along its columns: row i of the block comes from an expression, and element
+/// (i, j) of the result goes to one. All of it stands in the caller's function, whose instruction set it needs.
 macro_rules! both {
-    ($S:ident, $IN:ident -> $OUT:ident by $map:ident, from |$i:ident, $j:ident| $load:expr, to |$y:ident, $x:ident, $v:ident| $store:expr) => {{
+    ($S:ident, $IN:ident -> $OUT:ident by $map:ident, from |$i:ident| $row:expr, to |$y:ident, $x:ident, $v:ident| $store:expr) => {{
         let mut half = [[$S::zero(); $IN]; $OUT];
         for $i in 0..$IN {
-            let mut row = [$S::zero(); $IN];
-            for $j in 0..$IN {
-                row[$j] = $load;
-            }
-            let mapped = $map::<$S>(row);
+            let mapped = $map::<$S>($row);
             for j in 0..$OUT {
                 half[j][$i] = mapped[j];
             }
@@ -122,3 +118,15 @@ macro_rules! both {
     }};
 }
 pub(super) use both;
+
+/// A row of a block from an expression for each of its elements.
+macro_rules! row {
+    ($S:ident, $N:ident, |$j:ident| $load:expr) => {{
+        let mut row = [$S::zero(); $N];
+        for $j in 0..$N {
+            row[$j] = $load;
+        }
+        row
+    }};
+}
+pub(super) use row;
