@@ -86,8 +86,8 @@ fn convolutions() {
     }
 }
 
-/// Windows of 3×3 over as many channels as vectors have lanes, which are computed by tiles: all paddings, sizes that end within a tile,
-/// several blocks of tiles, several parts.
+/// Windows of 3×3 over as many channels as vectors or halves of them have lanes, which are computed by tiles: all paddings, sizes that end
+/// within a tile, several blocks of tiles, several parts, few channels and many.
 #[test]
 fn convolutions_by_tiles() {
     let worlds = worlds();
@@ -107,6 +107,11 @@ fn convolutions_by_tiles() {
         (1, 16, 16, slide(41, 1, 1), slide(40, 1, 1)),
         (17, 16, 16, slide(8, 1, 1), slide(8, 1, 1)),
         (9, 64, 16, slide(6, 2, 0), slide(4, 1, 1)),
+        (5, 8, 16, slide(14, 1, 1), slide(14, 1, 1)),
+        (4, 16, 8, slide(8, 0, 1), slide(9, 1, 1)),
+        (3, 8, 8, slide(24, 1, 1), slide(15, 2, 1)),
+        (2, 24, 40, slide(8, 1, 1), slide(7, 0, 2)),
+        (2, 80, 16, slide(8, 1, 1), slide(8, 1, 1)),
     ];
     for (batch, channels, filters, down, right) in cases {
         for side in [Side::Output, Side::Input, Side::Weight] {

@@ -63,11 +63,18 @@ impl<T: Real, const ROWS: usize, const VECTORS: usize, const EDGE: bool> Kernel<
                     b = b.wrapping_add(b_row);
                 }
             }
+            let (y, y_row) = (t.y, t.y_row);
+            if t.add {
+                for i in 0..ROWS {
+                    for j in 0..VECTORS {
+                        acc[i][j] = S::add(load(y.add(i * y_row + j * S::LANES)), acc[i][j]);
+                    }
+                }
+            }
             for i in 0..ROWS {
                 for j in 0..VECTORS {
-                    let p = t.y.add(i * t.y_row + j * S::LANES);
-                    let y = if t.add { S::add(load(p), acc[i][j]) } else { acc[i][j] };
-                    if EDGE { S::store_some(p, y, some) } else { S::store(p, y) }
+                    let p = y.add(i * y_row + j * S::LANES);
+                    if EDGE { S::store_some(p, acc[i][j], some) } else { S::store(p, acc[i][j]) }
                 }
             }
         }

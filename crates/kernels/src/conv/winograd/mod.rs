@@ -26,6 +26,10 @@ use transforms::{POINTS, SIZE, TILE};
 const POINTS2: usize = POINTS * POINTS;
 /// The most tiles of a block: enough to read each transformed weight from the second-level cache seldom.
 const BLOCK: usize = 36;
+/// From one point of a block to the next, in elements, for few channels and for many: known when this is compiled, so that a tile's places are
+/// at hand. One vector more than a block needs, so that points do not share cache sets.
+const NARROW: usize = BLOCK * 64 + 16;
+const WIDE: usize = BLOCK * 512 + 16;
 /// Floating-point operations, counted as a direct sum's, that a part is worth.
 const PART: usize = 1 << 21;
 /// The most parts.
@@ -50,9 +54,8 @@ pub struct Winograd<T> {
     tiles: [usize; 2],
     /// Tiles that are transformed together.
     block: usize,
-    /// Where each point of a block's transformed inputs starts, and of its results. A table, so that no pointer is kept for each of them.
-    a_points: [usize; POINTS2],
-    y_points: [usize; POINTS2],
+    /// From one point of them to the next.
+    point: usize,
     /// How products are cut, for each number of tiles that a block may have; for the weights' gradient that of channels.
     strips: Vec<(usize, Vec<Strip<Micro<T>>>)>,
     images_per_part: usize,
@@ -90,7 +93,11 @@ impl<T: Real> Winograd<T> {
         let images_per_part = images.unwrap_or(batch.div_ceil(parts));
         let parts = batch.div_ceil(images_per_part);
         let in_part = images_per_part * per_image;
-        let block = in_part.div_ceil(in_part.div_ceil(BLOCK));
+        let widest = channels.max(filters);
+        let point = if widest * BLOCK < NARROW { NARROW } else { WIDE };
+        let most = BLOCK.min(point / widest);
+        let block = in_part.div_ceil(in_part.div_ceil(most));
+        debug_assert!(block * widest <= point, "points keep apart");
         let family = kernels::<T>(isa);
         let half = !c.channels.is_multiple_of(family.lanes) || !c.filters.is_multiple_of(family.lanes);
         let mut rows = match c.side {
@@ -112,8 +119,7 @@ impl<T: Real> Winograd<T> {
             before,
             tiles,
             block,
-            a_points: places(block * channels),
-            y_points: places(block * filters),
+            point,
             strips: rows.into_iter().map(|rows| (rows, family.strips(rows, filters))).collect(),
             images_per_part,
             side: c.side,
@@ -125,27 +131,19 @@ impl<T: Real> Winograd<T> {
             },
             shared_base: 0,
             run: match c.side {
-                Side::Weight => entry_of::<T, RunWeight<T>>(isa, half),
-                _ => entry_of::<T, RunImages<T>>(isa, half),
+                Side::Weight if point == WIDE => entry_of::<T, RunWeight<T, WIDE>>(isa, half),
+                Side::Weight => entry_of::<T, RunWeight<T, NARROW>>(isa, half),
+                _ if point == WIDE => entry_of::<T, RunImages<T, WIDE>>(isa, half),
+                _ => entry_of::<T, RunImages<T, NARROW>>(isa, half),
             },
             prepare: (c.side != Side::Weight).then(|| entry_of::<T, RunPrepare<T>>(isa, half)),
         })
     }
 
-    /// Elements of a block's transformed inputs.
-    fn a_len(&self) -> usize {
-        POINTS2 * self.a_points[1]
-    }
-
-    /// The same of its results.
-    fn y_len(&self) -> usize {
-        POINTS2 * self.y_points[1]
-    }
-
     /// Elements of scratch memory that a thread needs while it runs this.
     pub fn scratch(&self) -> usize {
         let sums = if self.side == Side::Weight { self.channels * self.filters } else { 0 };
-        self.a_len() + self.y_len() + POINTS2 * sums
+        POINTS2 * (2 * self.point + sums)
     }
 
     /// Sets where this convolution's shared scratch memory starts.
@@ -207,11 +205,6 @@ impl<T: Real> Preparation<T> {
     }
 }
 
-/// Where blocks of so many elements start. One vector between them, so that they do not share cache sets.
-fn places(len: usize) -> [usize; POINTS2] {
-    std::array::from_fn(|k| k * (len + 16))
-}
-
 /// Whether tiles are possible, and faster than a direct sum. Costs are in vector instructions for a vector of one channel.
 fn pays<T: Real>(c: &Conv, isa: Isa) -> bool {
     let [depth, down, right] = c.slides;
@@ -220,14 +213,14 @@ fn pays<T: Real>(c: &Conv, isa: Isa) -> bool {
     if size_of::<T>() != 4 || c.groups != 1 || depth != Slide::NONE || !three(down) || !three(right) {
         return false;
     }
-    if !whole(c.channels) || !whole(c.filters) {
+    if !whole(c.channels) || !whole(c.filters) || c.channels.max(c.filters) > WIDE {
         return false;
     }
     let result = if c.side == Side::Input { [down.input, right.input] } else { [down.output, right.output] };
     let tiles: usize = c.batch * result.iter().map(|size| size.div_ceil(TILE)).product::<usize>();
     let outputs: usize = c.batch * result.iter().product::<usize>();
     let products = c.channels * c.filters;
-    let by_tiles = tiles * (POINTS2 * products + 250 * c.channels + 170 * c.filters) + 120 * products;
+    let by_tiles = tiles * (POINTS2 * (products + 48) + 200 * c.channels + 150 * c.filters) + 120 * products;
     let direct = outputs * SIZE * SIZE * products;
     by_tiles + by_tiles / 4 < direct
 }

@@ -12,14 +12,14 @@ use crate::tiles::Strip;
 use std::marker::PhantomData;
 use std::ops::Range;
 
-/// Outputs and inputs.
-pub struct RunImages<T>(PhantomData<T>);
-/// Weights' gradients.
-pub struct RunWeight<T>(PhantomData<T>);
+/// Outputs and inputs; from one point of a block to the next there are so many elements.
+pub struct RunImages<T, const POINT: usize>(PhantomData<T>);
+/// Weights' gradients, likewise.
+pub struct RunWeight<T, const POINT: usize>(PhantomData<T>);
 /// Transformed weights.
 pub struct RunPrepare<T>(PhantomData<T>);
 
-impl<T: Real> Kernel<T> for RunImages<T> {
+impl<T: Real, const POINT: usize> Kernel<T> for RunImages<T, POINT> {
     type A = Winograd<T>;
     type B = Context<T>;
 
@@ -30,12 +30,12 @@ impl<T: Real> Kernel<T> for RunImages<T> {
             let (p, context) = (&*plan, &*context);
             let (a, y) = (context.at(p.a.0).cast_const(), context.at(p.y.0));
             let weights = context.shared.add(p.shared_base).cast_const();
-            let points = Points::of(p, context.scratch);
+            let points = Points::of::<POINT>(context.scratch);
             let (mut tile, last) = p.part(part);
             while tile < last {
                 let count = p.block.min(last - tile);
                 for i in 0..count {
-                    p.transform_inputs::<S>(a, p.corner(tile + i), points.a.add(i * p.channels));
+                    p.transform_inputs::<S, POINT>(a, p.corner(tile + i), points.a.add(i * p.channels));
                 }
                 let mut inputs = p.ahead(a, p.a, p.channels, tile + count..(tile + 2 * count).min(last), For::Reading);
                 let mut results = p.ahead(y, p.y, p.filters, tile..tile + count, For::Writing);
@@ -43,12 +43,12 @@ impl<T: Real> Kernel<T> for RunImages<T> {
                     inputs.fetch();
                     results.fetch();
                     let product = Tile {
-                        a: points.a.add(p.a_points[k]).cast_const(),
+                        a: points.a.add(k * POINT).cast_const(),
                         a_row: p.channels,
                         a_col: 1,
                         b: weights.add(k * p.channels * p.filters),
                         b_row: p.filters,
-                        y: points.y.add(p.y_points[k]),
+                        y: points.y.add(k * POINT),
                         y_row: p.filters,
                         segments: 1,
                         add: false,
@@ -56,7 +56,7 @@ impl<T: Real> Kernel<T> for RunImages<T> {
                     strips(p.strips_of(count), product, &[Segment { a: 0, b: 0, len: p.channels }]);
                 }
                 for i in 0..count {
-                    p.transform_results::<S>(points.y.add(i * p.filters), p.corner(tile + i), y);
+                    p.transform_results::<S, POINT>(points.y.add(i * p.filters), p.corner(tile + i), y);
                 }
                 tile += count;
             }
@@ -64,7 +64,7 @@ impl<T: Real> Kernel<T> for RunImages<T> {
     }
 }
 
-impl<T: Real> Kernel<T> for RunWeight<T> {
+impl<T: Real, const POINT: usize> Kernel<T> for RunWeight<T, POINT> {
     type A = Winograd<T>;
     type B = Context<T>;
 
@@ -74,15 +74,15 @@ impl<T: Real> Kernel<T> for RunWeight<T> {
         unsafe {
             let (p, context) = (&*plan, &*context);
             let (a, y) = (context.at(p.a.0).cast_const(), context.at(p.y.0).cast_const());
-            let points = Points::of(p, context.scratch);
+            let points = Points::of::<POINT>(context.scratch);
             let weights = p.channels * p.filters;
             std::slice::from_raw_parts_mut(points.sums, POINTS2 * weights).fill(T::default());
             let (mut tile, last) = p.part(part);
             while tile < last {
                 let count = p.block.min(last - tile);
                 for i in 0..count {
-                    p.transform_inputs::<S>(a, p.corner(tile + i), points.a.add(i * p.channels));
-                    p.transform_gradients::<S>(y, p.corner(tile + i), points.y.add(i * p.filters));
+                    p.transform_inputs::<S, POINT>(a, p.corner(tile + i), points.a.add(i * p.channels));
+                    p.transform_gradients::<S, POINT>(y, p.corner(tile + i), points.y.add(i * p.filters));
                 }
                 let next = tile + count..(tile + 2 * count).min(last);
                 let mut inputs = p.ahead(a, p.a, p.channels, next.clone(), For::Reading);
@@ -91,10 +91,10 @@ impl<T: Real> Kernel<T> for RunWeight<T> {
                     inputs.fetch();
                     gradients.fetch();
                     let product = Tile {
-                        a: points.a.add(p.a_points[k]).cast_const(),
+                        a: points.a.add(k * POINT).cast_const(),
                         a_row: 1,
                         a_col: p.channels,
-                        b: points.y.add(p.y_points[k]).cast_const(),
+                        b: points.y.add(k * POINT).cast_const(),
                         b_row: p.filters,
                         y: points.sums.add(k * weights),
                         y_row: p.filters,
@@ -154,9 +154,9 @@ struct Points<T> {
 }
 
 impl<T: Real> Points<T> {
-    fn of(p: &Winograd<T>, scratch: *mut T) -> Points<T> {
-        let y = scratch.wrapping_add(p.a_len());
-        Points { a: scratch, y, sums: y.wrapping_add(p.y_len()) }
+    fn of<const POINT: usize>(scratch: *mut T) -> Points<T> {
+        let y = scratch.wrapping_add(POINTS2 * POINT);
+        Points { a: scratch, y, sums: y.wrapping_add(POINTS2 * POINT) }
     }
 }
 
@@ -206,7 +206,7 @@ impl<T: Real> Winograd<T> {
 
     /// `Bᵀ·d·B` of one tile's inputs, zeros outside the image.
     #[inline(always)]
-    unsafe fn transform_inputs<S: Simd<T = T>>(&self, a: *const T, tile: Corner, to: *mut T) {
+    unsafe fn transform_inputs<S: Simd<T = T>, const POINT: usize>(&self, a: *const T, tile: Corner, to: *mut T) {
         // SAFETY: the caller's; nothing outside the image is touched.
         unsafe {
             let [rows, columns] = self.a.2;
@@ -215,12 +215,12 @@ impl<T: Real> Winograd<T> {
             let from = a.add(tile.image * self.a.1).wrapping_add(corner);
             let line = columns * self.channels;
             macro_rules! transform {
-                (from |$i:ident, $c:ident| $row:expr) => {{
+                ($i:ident, $c:ident => $row:expr) => {{
                     let mut $c = 0;
                     while $c < self.channels {
                         both!(S, POINTS -> POINTS by input,
                             from |$i| $row,
-                            to |i, j, v| S::store(to.add($c).add(self.a_points[i * POINTS + j]), v));
+                            to |i, j, v| S::store(to.add($c).add((i * POINTS + j) * POINT), v));
                         $c += S::LANES;
                     }
                 }};
@@ -228,10 +228,10 @@ impl<T: Real> Winograd<T> {
             // Where all of a tile lies inside, its elements are loads without a condition.
             let inside = |first: usize, size: usize| first < size && first + POINTS <= size;
             if inside(row, rows) && inside(column, columns) {
-                transform!(from |i, c| row!(S, POINTS, |j| S::load(from.add(i * line + j * self.channels + c))));
+                transform!(i, c => row!(S, POINTS, |j| S::load(from.add(i * line + j * self.channels + c))));
             } else {
                 let seen = Self::columns::<S, POINTS>(column, columns);
-                transform!(from |i, c| match row.wrapping_add(i) < rows {
+                transform!(i, c => match row.wrapping_add(i) < rows {
                     true => row!(S, POINTS, |j| {
                         S::load_some(from.wrapping_add(i * line + j * self.channels + c), seen[j])
                     }),
@@ -256,7 +256,7 @@ impl<T: Real> Winograd<T> {
 
     /// `A·dy·Aᵀ` of one tile's gradients, zeros outside the image.
     #[inline(always)]
-    unsafe fn transform_gradients<S: Simd<T = T>>(&self, y: *const T, tile: Corner, to: *mut T) {
+    unsafe fn transform_gradients<S: Simd<T = T>, const POINT: usize>(&self, y: *const T, tile: Corner, to: *mut T) {
         // SAFETY: the caller's; nothing outside the image is touched.
         unsafe {
             let [rows, columns] = self.y.2;
@@ -264,21 +264,21 @@ impl<T: Real> Winograd<T> {
             let line = columns * self.filters;
             let (rows, columns) = (rows - tile.row, columns - tile.column);
             macro_rules! transform {
-                (from |$i:ident, $f:ident| $row:expr) => {{
+                ($i:ident, $f:ident => $row:expr) => {{
                     let mut $f = 0;
                     while $f < self.filters {
                         both!(S, TILE -> POINTS by output_adjoint,
                             from |$i| $row,
-                            to |i, j, v| S::store(to.add($f).add(self.y_points[i * POINTS + j]), v));
+                            to |i, j, v| S::store(to.add($f).add((i * POINTS + j) * POINT), v));
                         $f += S::LANES;
                     }
                 }};
             }
             if rows >= TILE && columns >= TILE {
-                transform!(from |i, f| row!(S, TILE, |j| S::load(from.add(i * line + j * self.filters + f))));
+                transform!(i, f => row!(S, TILE, |j| S::load(from.add(i * line + j * self.filters + f))));
             } else {
                 let seen = Self::columns::<S, TILE>(0, columns);
-                transform!(from |i, f| match i < rows {
+                transform!(i, f => match i < rows {
                     true => row!(S, TILE, |j| {
                         S::load_some(from.wrapping_add(i * line + j * self.filters + f), seen[j])
                     }),
@@ -290,7 +290,7 @@ impl<T: Real> Winograd<T> {
 
     /// `Aᵀ·m·A` of one tile's products: its results, as far as they lie in the image.
     #[inline(always)]
-    unsafe fn transform_results<S: Simd<T = T>>(&self, from: *const T, tile: Corner, y: *mut T) {
+    unsafe fn transform_results<S: Simd<T = T>, const POINT: usize>(&self, from: *const T, tile: Corner, y: *mut T) {
         // SAFETY: the caller's; nothing outside the image is touched.
         unsafe {
             let [rows, columns] = self.y.2;
@@ -298,11 +298,11 @@ impl<T: Real> Winograd<T> {
             let line = columns * self.filters;
             let (rows, columns) = (rows - tile.row, columns - tile.column);
             macro_rules! transform {
-                (to |$i:ident, $j:ident| $wanted:expr) => {{
+                ($i:ident, $j:ident => $wanted:expr) => {{
                     let mut f = 0;
                     while f < self.filters {
                         both!(S, POINTS -> TILE by output,
-                            from |i| row!(S, POINTS, |j| S::load(from.add(f).add(self.y_points[i * POINTS + j]))),
+                            from |i| row!(S, POINTS, |j| S::load(from.add(f).add((i * POINTS + j) * POINT))),
                             to |$i, $j, v| if $wanted {
                                 S::store(to.add($i * line + $j * self.filters + f), v);
                             });
@@ -311,9 +311,9 @@ impl<T: Real> Winograd<T> {
                 }};
             }
             if rows >= TILE && columns >= TILE {
-                transform!(to |i, j| true);
+                transform!(i, j => true);
             } else {
-                transform!(to |i, j| i < rows && j < columns);
+                transform!(i, j => i < rows && j < columns);
             }
         }
     }
