@@ -6,7 +6,7 @@
 
 use crate::context::{Context, Part, Place};
 use crate::instr::{Pool, PoolAxis, Pooling, Seen, Slide};
-use crate::simd::{Kernel, Simd, entry, half_entry};
+use crate::simd::{Kernel, Simd, entry_of};
 use crate::tiles::lanes;
 use crate::{Isa, Real};
 use std::marker::PhantomData;
@@ -47,8 +47,6 @@ pub struct PoolPlan<T> {
     columns: usize,
     /// Bands of rows that an image is cut into.
     bands: usize,
-    /// Every input is seen by one window exactly.
-    tiles: bool,
     scale: f64,
     average: bool,
     x: Place,
@@ -81,6 +79,7 @@ impl<T: Real> PoolPlan<T> {
         let half = !p.channels.is_multiple_of(lanes::<T>(isa))
             && p.channels.is_multiple_of(lanes::<T>(isa) / 2)
             && runs.iter().all(|run| run.1 == 1);
+        let side = side(&s0, &s1, &runs);
         let total = p.batch * p.channels * inputs.iter().product::<usize>();
         let wanted = (total / PART).clamp(1, 16);
         // Windows that overlap add to the same elements: their rows stay together.
@@ -98,7 +97,6 @@ impl<T: Real> PoolPlan<T> {
             runs,
             columns,
             bands,
-            tiles,
             scale: p.scale,
             average: p.average,
             x: p.x.into(),
@@ -107,11 +105,11 @@ impl<T: Real> PoolPlan<T> {
             units_per_part,
             parts: if parts == 0 { 0 } else { units.div_ceil(units_per_part) },
             run: match p.pooling {
-                Pooling::Max => windows::<T, { MAX }>(isa, half),
-                Pooling::Pick => windows::<T, { PICK }>(isa, half),
-                Pooling::Return => windows::<T, { RETURN }>(isa, half),
-                Pooling::Sum => windows::<T, { SUM }>(isa, half),
-                Pooling::Spread => windows::<T, { SPREAD }>(isa, half),
+                Pooling::Max => windows::<T, { MAX }>(isa, half, side, tiles),
+                Pooling::Pick => windows::<T, { PICK }>(isa, half, side, tiles),
+                Pooling::Return => windows::<T, { RETURN }>(isa, half, side, tiles),
+                Pooling::Sum => windows::<T, { SUM }>(isa, half, side, tiles),
+                Pooling::Spread => windows::<T, { SPREAD }>(isa, half, side, tiles),
             },
         }
     }
@@ -133,15 +131,31 @@ const RETURN: u8 = 2;
 const SUM: u8 = 3;
 const SPREAD: u8 = 4;
 
-/// The kernel, for half vectors if they are wanted and there.
-fn windows<T: Real, const POOLING: u8>(isa: Isa, half: bool) -> Part<PoolPlan<T>, T> {
-    let narrow = if half { half_entry::<T, Windows<T, POOLING>>(isa) } else { None };
-    narrow.unwrap_or_else(|| entry::<T, Windows<T, POOLING>>(isa))
+/// The kernel for squares of that side, 0 if windows are none; `tiles` if each input is seen once. For half vectors if they are wanted and there.
+fn windows<T: Real, const POOLING: u8>(isa: Isa, half: bool, side: usize, tiles: bool) -> Part<PoolPlan<T>, T> {
+    match (side, tiles && matches!(POOLING, RETURN | SPREAD)) {
+        (2, false) => entry_of::<T, Windows<T, POOLING, 2, false>>(isa, half),
+        (2, true) => entry_of::<T, Windows<T, POOLING, 2, true>>(isa, half),
+        (3, false) => entry_of::<T, Windows<T, POOLING, 3, false>>(isa, half),
+        (3, true) => entry_of::<T, Windows<T, POOLING, 3, true>>(isa, half),
+        (_, false) => entry_of::<T, Windows<T, POOLING, 0, false>>(isa, half),
+        (_, true) => entry_of::<T, Windows<T, POOLING, 0, true>>(isa, half),
+    }
 }
 
-struct Windows<T, const POOLING: u8>(PhantomData<T>);
+/// The side of the squares in the last two axes that all windows are, or 0.
+fn side(s0: &[Seen], s1: &[Seen], runs: &[(Seen, usize)]) -> usize {
+    let size = s1.first().map_or(0, |s| s.count);
+    let square = s0.iter().all(|s| s.count == 1)
+        && s1.iter().all(|s| s.count == size)
+        && runs.iter().all(|(s, _)| s.count == size);
+    if square { size } else { 0 }
+}
 
-impl<T: Real, const POOLING: u8> Kernel<T> for Windows<T, POOLING> {
+/// Windows of `SIDE`×`SIDE`, or of any size if that is 0; `TILES` if what is written lies in one window exactly.
+struct Windows<T, const POOLING: u8, const SIDE: usize, const TILES: bool>(PhantomData<T>);
+
+impl<T: Real, const POOLING: u8, const SIDE: usize, const TILES: bool> Kernel<T> for Windows<T, POOLING, SIDE, TILES> {
     type A = PoolPlan<T>;
     type B = Context<T>;
 
@@ -162,8 +176,9 @@ impl<T: Real, const POOLING: u8> Kernel<T> for Windows<T, POOLING> {
                 let (b, from) = (image / plan.blocks, image % plan.blocks * BLOCK);
                 let to = (from + BLOCK).min(c);
                 let whole = context.at(plan.y).add(b * if transposed { inputs } else { outputs });
-                if transposed && !plan.tiles {
-                    (0..n0 * n1 * n2).for_each(|i| whole.add(i * c + from).write_bytes(0, to - from));
+                if transposed && !TILES {
+                    let (count, len) = if plan.blocks == 1 { (1, inputs) } else { (n0 * n1 * n2, to - from) };
+                    (0..count).for_each(|i| whole.add(i * c + from).write_bytes(0, len));
                 }
                 let values = Values {
                     // Where the windows lie, and their own elements.
@@ -177,7 +192,7 @@ impl<T: Real, const POOLING: u8> Kernel<T> for Windows<T, POOLING> {
                     for (s2, run) in &plan.runs {
                         let window = Window {
                             base: ((s0.first * n1 + s1.first) * n2 + s2.first) * c,
-                            counts: [s0.count, s1.count, s2.count],
+                            counts: if SIDE > 0 { [1, SIDE, SIDE] } else { [s0.count, s1.count, s2.count] },
                             steps: [s0.step * n1 * n2 * c, s1.step * n2 * c, s2.step * c],
                         };
                         let end = to + (run - 1) * c;
@@ -185,9 +200,9 @@ impl<T: Real, const POOLING: u8> Kernel<T> for Windows<T, POOLING> {
                         while j < end {
                             let n = (end - j).min(S::LANES);
                             if n == S::LANES {
-                                plan.cell::<S, POOLING, true>(&window, Lanes { j, o, n }, values);
+                                plan.cell::<S, POOLING, TILES, true>(&window, Lanes { j, o, n }, values);
                             } else {
-                                plan.cell::<S, POOLING, false>(&window, Lanes { j, o, n }, values);
+                                plan.cell::<S, POOLING, TILES, false>(&window, Lanes { j, o, n }, values);
                             }
                             j += S::LANES;
                         }
@@ -239,7 +254,7 @@ impl<T> Copy for Values<T> {}
 impl<T: Real> PoolPlan<T> {
     /// One window, or as many side by side as the lanes hold.
     #[inline(always)]
-    unsafe fn cell<S: Simd<T = T>, const POOLING: u8, const FULL: bool>(
+    unsafe fn cell<S: Simd<T = T>, const POOLING: u8, const TILES: bool, const FULL: bool>(
         &self,
         window: &Window,
         Lanes { j, o, n }: Lanes,
@@ -264,7 +279,7 @@ impl<T: Real> PoolPlan<T> {
                 }
                 RETURN => {
                     let dy = load::<S, FULL>(v.add(o + j), n);
-                    window.put_back::<S, FULL>(x.add(j), dy, y.add(j), n, self.tiles);
+                    window.put_back::<S, FULL>(x.add(j), dy, y.add(j), n, TILES);
                 }
                 SUM => {
                     let mut sum = S::zero();
@@ -275,7 +290,7 @@ impl<T: Real> PoolPlan<T> {
                     let dy = S::mul(load::<S, FULL>(x.add(o + j), n), S::number(self.factor(window)));
                     each!(window, |i| {
                         let y = y.add(i + j);
-                        let old = if self.tiles { S::zero() } else { load::<S, FULL>(y, n) };
+                        let old = if TILES { S::zero() } else { load::<S, FULL>(y, n) };
                         store::<S, FULL>(y, S::add(old, dy), n);
                     });
                 }

@@ -324,10 +324,19 @@ fn poolings() {
     }
     let mut rng = Rng::new(9, 0, 0);
     let mut cut = 0;
-    for _ in 0..80 {
-        let rank = 1 + below(&mut rng, 3);
-        let axes: Vec<PoolAxis> = (0..rank).map(|_| pool_axis(&mut rng)).collect();
-        let (batch, channels) = (pick(&mut rng, &[1, 2, 3]), pick(&mut rng, &[1, 3, 8, 16, 17, 40, 70]));
+    // Squares, side by side and overlapping, then all kinds.
+    let squares = [(8, 2, 2), (9, 3, 3), (9, 3, 2), (7, 2, 1)].map(|(input, size, stride)| {
+        let output = (input - size) / stride + 1;
+        vec![PoolAxis::Slide(Slide { input, output, size, stride, dilation: 1, before: 0 }); 2]
+    });
+    let mut own = Rng::new(8, 0, 0);
+    for i in 0..104 {
+        let rng = if i < 24 { &mut own } else { &mut rng };
+        let axes: Vec<PoolAxis> = match i {
+            0..24 => squares[i % 4].clone(),
+            _ => (0..1 + below(rng, 3)).map(|_| pool_axis(rng)).collect(),
+        };
+        let (batch, channels) = (pick(rng, &[1, 2, 3]), pick(rng, &[1, 3, 8, 16, 17, 40, 70]));
         let count = |f: fn(&PoolAxis) -> usize| batch * channels * axes.iter().map(f).product::<usize>();
         let (inputs, outputs) = (count(PoolAxis::input), count(PoolAxis::output));
         if inputs.max(outputs) > 50_000 {
@@ -343,7 +352,7 @@ fn poolings() {
                 loc(Space::Input(0), 5)
             };
             let v = pooling.has_second().then(|| loc(Space::Input(0), 9));
-            let (scale, average) = (pick(&mut rng, &[1.0, 0.25]), below(&mut rng, 2) == 0);
+            let (scale, average) = (pick(rng, &[1.0, 0.25]), below(rng, 2) == 0);
             let y = loc(Space::Arena, 3);
             let pool = Pool { pooling, batch, axes: axes.clone(), channels, scale, average, x, v, y };
             check_all(&worlds, &Instr::Pool(pool.clone()), &Instr::Pool(pool));
