@@ -102,6 +102,24 @@ impl<T: Real> Finish<T> {
 /// A kernel: a tile, how to finish it, and how many columns it has (for the ones that end within a vector).
 pub type Micro<T> = Entry<Tile<T>, Finish<T>>;
 
+/// Rows whose addresses are found from one another. The compiler would do so for all rows of a tile, one addition after the other, which takes
+/// longer than the products where these are one vector a row.
+const GROUP: usize = 4;
+/// Groups of the highest tile.
+const GROUPS: usize = 4;
+
+/// The same address, though the compiler cannot tell where it comes from.
+#[inline(always)]
+#[allow(clippy::pointers_in_nomem_asm_block)] // nothing is read through the pointer
+fn on_its_own<T>(#[allow(unused_mut)] mut p: *const T) -> *const T {
+    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+    // SAFETY: no instruction at all.
+    unsafe {
+        std::arch::asm!("/* {0} */", inlateout(reg) p, options(pure, nomem, nostack, preserves_flags));
+    }
+    p
+}
+
 struct Block<const ROWS: usize, const VECTORS: usize, const EDGE: bool>;
 
 impl<T: Real, const ROWS: usize, const VECTORS: usize, const EDGE: bool> Kernel<T> for Block<ROWS, VECTORS, EDGE> {
@@ -115,20 +133,27 @@ impl<T: Real, const ROWS: usize, const VECTORS: usize, const EDGE: bool> Kernel<
             let (t, finish) = (&*tile, &*finish);
             let some = S::first(width);
             let mut acc = [[S::zero(); VECTORS]; ROWS];
-            let (mut a, mut b) = (t.a, t.b);
+            let mut b = t.b;
             let (a_row, a_col, b_row) = (t.a_row, t.a_col, t.b_row);
+            let mut a = [t.a; GROUPS];
+            for g in (1..GROUPS).filter(|g| g * GROUP < ROWS && VECTORS == 1) {
+                a[g] = on_its_own(t.a.wrapping_add(g * GROUP * a_row));
+            }
             for _ in 0..t.k {
                 let mut v = [S::zero(); VECTORS];
                 for j in 0..VECTORS {
                     v[j] = if EDGE { S::load_some(b.add(j * S::LANES), some) } else { S::load(b.add(j * S::LANES)) };
                 }
                 for i in 0..ROWS {
-                    let x = S::splat(*a.add(i * a_row));
+                    let (group, row) = if VECTORS == 1 { (i / GROUP, i % GROUP) } else { (0, i) };
+                    let x = S::splat(*a[group].add(row * a_row));
                     for j in 0..VECTORS {
                         acc[i][j] = S::fma(x, v[j], acc[i][j]);
                     }
                 }
-                a = a.wrapping_add(a_col);
+                for a in &mut a {
+                    *a = a.wrapping_add(a_col);
+                }
                 b = b.wrapping_add(b_row);
             }
             if finish.clamped {
@@ -195,7 +220,14 @@ impl<T: Real, const ROWS: usize, const VECTORS: usize, const EDGE: bool> Kernel<
     }
 }
 
+/// Rows of half a vector: as many addresses as registers can hold.
+const HALF_ROWS: usize = 10;
+
 /// The kernels of one instruction set.
 pub fn kernels<T: Real>(isa: Isa) -> Family<Micro<T>> {
-    family!(Block, T, isa)
+    let mut family = family!(Block, T, isa);
+    if let Some(half) = &mut family.half {
+        half.truncate(HALF_ROWS);
+    }
+    family
 }
