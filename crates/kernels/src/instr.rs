@@ -106,7 +106,8 @@ pub struct Factor {
 
 /// `acc[b, i, j] = Σₖ a[b, i, k]·b[b, k, j]`, then an expression over `acc` and further operands.
 ///
-/// The sum over `k` runs in order of `k` for every element, whatever the cutting, so results do not depend on threads.
+/// The sum over `k` runs in order of `k` for every element, whatever the cutting, so results do not depend on threads. Only small products
+/// that sum over a batch whose samples lie in lanes add lane to lane, in an order that sizes and the instruction set decide.
 /// Stores must not overlap `a` or `b`; they may overlap an epilogue operand that is contiguous and starts at the same place.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MatMul {

@@ -5,10 +5,11 @@
 //! an epilogue is one loop over whole vectors, and a sum over the batch is the sum of a vector's lanes.
 //!
 //! Which instructions run this way, and what they leave for each other in lanes without a detour through memory, is decided once for the
-//! whole list (see `plan`). An instruction becomes a short list of `Step`s (see `run`); the expressions of maps and epilogues are the
+//! whole list (see `plan`). An instruction becomes a short list of `Step`s (see `instrs` and `run`); the expressions of maps and epilogues are the
 //! programs of `map`.
 
 mod blocks;
+mod instrs;
 mod plan;
 mod run;
 

@@ -10,6 +10,8 @@ use std::marker::PhantomData;
 
 /// The most features that one product computes.
 pub const MOST: usize = 8;
+/// Sums over the batch that are taken together.
+const SUMS: usize = 4;
 /// Features from which on a block is fetched by turning squares of it.
 const TURN: usize = 6;
 
@@ -134,7 +136,11 @@ task!(Dots, Dots { a, b, m, n, y }, |S, context, frame, at| {
 });
 
 task!(Sums, Sums { x, features, all, scale, y }, |S, context, frame, at| {
-    sums::<S>(at!(x), features, all, S::splat(scale), frame.rows, frame.row, context.at(y));
+    if all {
+        total::<S>(at!(x), features, scale, frame.rows, frame.row, context.at(y));
+    } else {
+        sums::<S>(at!(x), features, scale, frame.rows, frame.row, context.at(y));
+    }
 });
 
 task!(Store, Store { x, features, y }, |S, context, frame, at| {
@@ -206,57 +212,62 @@ macro_rules! over_samples {
     }};
 }
 
+/// Sums of `a[i]·b[j]`.
 #[inline(always)]
 unsafe fn dots<S: Simd>(a: *const S::T, b: *const S::T, m: usize, n: usize, rows: usize, row: usize, y: *mut S::T) {
     // SAFETY: the caller's.
     unsafe {
-        let (mut first, mut second, mut done) = (a, b, 0);
-        let last = b.add(n * row);
+        let (mut first, mut second, last) = (a, b, b.add(n * row));
+        let one = S::T::from_f64(1.0);
+        let mut done = 0;
         while done < m * n {
-            let count = S::LANES.min(m * n - done);
-            let mut v = [S::zero(); 16];
-            for q in 0..count {
-                v[q] = over_samples!(S, rows, |i| S::mul(S::load(first.add(i)), S::load(second.add(i))));
-                second = second.add(row);
-                if second == last {
-                    second = b;
-                    first = first.add(row);
+            let count = SUMS.min(m * n - done);
+            let mut v = [S::zero(); SUMS];
+            for q in 0..SUMS {
+                if q < count {
+                    v[q] = over_samples!(S, rows, |i| S::mul(S::load(first.add(i)), S::load(second.add(i))));
+                    second = second.add(row);
+                    if second == last {
+                        second = b;
+                        first = first.add(row);
+                    }
                 }
             }
-            S::store_some(y.add(done), S::sums(&v, count), S::first(count));
+            S::store_sums(y.add(done), &v, count, one);
             done += count;
         }
     }
 }
 
+/// Sums of each feature.
 #[inline(always)]
-unsafe fn sums<S: Simd>(
-    x: *const S::T,
-    features: usize,
-    all: bool,
-    scale: S::V,
-    rows: usize,
-    row: usize,
-    y: *mut S::T,
-) {
+unsafe fn sums<S: Simd>(x: *const S::T, features: usize, scale: S::T, rows: usize, row: usize, y: *mut S::T) {
     // SAFETY: the caller's.
     unsafe {
-        let mut v = [S::zero(); 16];
-        if all {
-            for j in 0..features {
-                v[0] = S::add(v[0], over_samples!(S, rows, |i| S::load(x.add(j * row + i))));
+        let mut done = 0;
+        while done < features {
+            let count = SUMS.min(features - done);
+            let mut v = [S::zero(); SUMS];
+            for q in 0..SUMS {
+                if q < count {
+                    v[q] = over_samples!(S, rows, |i| S::load(x.add((done + q) * row + i)));
+                }
             }
-            S::store_some(y, S::mul(S::sums(&v, 1), scale), S::first(1));
-            return;
+            S::store_sums(y.add(done), &v, count, scale);
+            done += count;
         }
-        let mut j = 0;
-        while j < features {
-            let count = S::LANES.min(features - j);
-            for q in 0..count {
-                v[q] = over_samples!(S, rows, |i| S::load(x.add((j + q) * row + i)));
-            }
-            S::store_some(y.add(j), S::mul(S::sums(&v, count), scale), S::first(count));
-            j += count;
+    }
+}
+
+/// The sum of all features.
+#[inline(always)]
+unsafe fn total<S: Simd>(x: *const S::T, features: usize, scale: S::T, rows: usize, row: usize, y: *mut S::T) {
+    // SAFETY: the caller's.
+    unsafe {
+        let mut sum = S::zero();
+        for j in 0..features {
+            sum = S::add(sum, over_samples!(S, rows, |i| S::load(x.add(j * row + i))));
         }
+        *y = S::sum(sum) * scale;
     }
 }

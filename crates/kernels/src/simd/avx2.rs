@@ -147,6 +147,27 @@ unsafe impl Simd for F32x8 {
         }
     }
     #[inline(always)]
+    unsafe fn store_sums(y: *mut f32, v: &[__m256; 4], n: usize, scale: f32) {
+        unsafe {
+            if n == 1 {
+                *y = Self::sum(v[0]) * scale;
+                return;
+            }
+            // Neighbours, then neighbours of those, then halves.
+            let sums = _mm256_hadd_ps(_mm256_hadd_ps(v[0], v[1]), _mm256_hadd_ps(v[2], v[3]));
+            let sums = _mm_add_ps(_mm256_castps256_ps128(sums), _mm256_extractf128_ps::<1>(sums));
+            let sums = _mm_mul_ps(sums, _mm_set1_ps(scale));
+            if n == 4 {
+                _mm_storeu_ps(y, sums);
+                return;
+            }
+            _mm_storel_pd(y.cast(), _mm_castps_pd(sums));
+            if n == 3 {
+                *y.add(2) = _mm_cvtss_f32(_mm_movehl_ps(sums, sums));
+            }
+        }
+    }
+    #[inline(always)]
     unsafe fn transpose(v: &mut [__m256; 16]) {
         // Within halves: 4 rows of 4 columns at a time; then the halves of 8 registers change places.
         macro_rules! half {

@@ -136,28 +136,14 @@ unsafe impl Simd for F32x16 {
         }
     }
     #[inline(always)]
-    unsafe fn sums(v: &[__m512; 16], n: usize) -> __m512 {
-        // Four vectors to one of four sums in each quarter; then the quarters of four such vectors.
-        macro_rules! four {
-            ($i:literal) => {{
-                let (a, b) = (_mm512_unpacklo_ps(v[$i], v[$i + 1]), _mm512_unpackhi_ps(v[$i], v[$i + 1]));
-                let (c, d) = (_mm512_unpacklo_ps(v[$i + 2], v[$i + 3]), _mm512_unpackhi_ps(v[$i + 2], v[$i + 3]));
-                let (a, c) = (_mm512_add_ps(a, b), _mm512_add_ps(c, d));
-                _mm512_add_ps(_mm512_shuffle_ps::<0x44>(a, c), _mm512_shuffle_ps::<0xEE>(a, c))
-            }};
-        }
-        macro_rules! quarters {
-            ($a:expr, $b:expr, $low:literal, $high:literal) => {
-                _mm512_add_ps(_mm512_shuffle_f32x4::<$low>($a, $b), _mm512_shuffle_f32x4::<$high>($a, $b))
+    unsafe fn store_sums(y: *mut f32, v: &[__m512; 4], n: usize, scale: f32) {
+        macro_rules! half {
+            ($v:expr) => {
+                _mm256_add_ps(_mm512_castps512_ps256($v), _mm512_extractf32x8_ps::<1>($v))
             };
         }
         unsafe {
-            let zero = _mm512_setzero_ps();
-            let a = four!(0);
-            let b = if n > 4 { four!(4) } else { zero };
-            let ab = quarters!(a, b, 0x44, 0xEE);
-            let cd = if n > 8 { quarters!(four!(8), four!(12), 0x44, 0xEE) } else { zero };
-            quarters!(ab, cd, 0x88, 0xDD)
+            super::avx2::F32x8::store_sums(y, &[half!(v[0]), half!(v[1]), half!(v[2]), half!(v[3])], n, scale);
         }
     }
     #[inline(always)]

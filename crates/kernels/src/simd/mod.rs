@@ -87,16 +87,14 @@ pub unsafe trait Simd: Copy + 'static {
         }
     }
 
-    /// Lane `i` is the sum of all lanes of vector `i`, for `i` below `n`; the others are 0 or such sums too.
+    /// Writes the sums of all lanes of the first `n` of four vectors, each times `scale`.
     #[inline(always)]
-    unsafe fn sums(v: &[Self::V; 16], n: usize) -> Self::V {
-        // SAFETY: the caller's; the array has room for 16 lanes, the most that there are.
+    unsafe fn store_sums(y: *mut Self::T, v: &[Self::V; 4], n: usize, scale: Self::T) {
+        // SAFETY: the caller's.
         unsafe {
-            let mut x = [Self::T::default(); 16];
-            for (x, v) in x.iter_mut().zip(v).take(n) {
-                *x = Self::sum(*v);
+            for (i, v) in v.iter().enumerate().take(n) {
+                *y.add(i) = Self::sum(*v) * scale;
             }
-            Self::load(x.as_ptr())
         }
     }
 
