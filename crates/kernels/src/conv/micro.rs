@@ -30,6 +30,9 @@ pub struct Tile<T> {
 /// A kernel: a tile, its segments, and how many columns it has (for the ones that end within a vector).
 pub type Micro<T> = Entry<Tile<T>, Segment>;
 
+/// So few sums in registers are not enough to hide how long a multiply-add takes.
+const FEW: usize = 6;
+
 struct Block<const ROWS: usize, const VECTORS: usize, const EDGE: bool>;
 
 impl<T: Real, const ROWS: usize, const VECTORS: usize, const EDGE: bool> Kernel<T> for Block<ROWS, VECTORS, EDGE> {
@@ -44,11 +47,28 @@ impl<T: Real, const ROWS: usize, const VECTORS: usize, const EDGE: bool> Kernel<
             let some = S::first(width);
             let load = |p: *const T| if EDGE { S::load_some(p, some) } else { S::load(p) };
             let mut acc = [[S::zero(); VECTORS]; ROWS];
+            // Sums of their own for every other step of the inner axis, where there are too few of them to wait for each other.
+            let mut odd = acc;
+            let few = ROWS * VECTORS <= FEW;
             let (a_row, a_col, b_row) = (t.a_row, t.a_col, t.b_row);
             for s in 0..t.segments {
                 let segment = &*segments.add(s);
                 let (mut a, mut b) = (t.a.wrapping_add(segment.a), t.b.wrapping_add(segment.b));
-                for _ in 0..segment.len {
+                let mut left = segment.len;
+                while few && left >= 2 {
+                    for sums in [&mut acc, &mut odd] {
+                        for j in 0..VECTORS {
+                            let v = load(b.add(j * S::LANES));
+                            for i in 0..ROWS {
+                                sums[i][j] = S::fma(S::splat(*a.add(i * a_row)), v, sums[i][j]);
+                            }
+                        }
+                        a = a.wrapping_add(a_col);
+                        b = b.wrapping_add(b_row);
+                    }
+                    left -= 2;
+                }
+                for _ in 0..left {
                     let mut v = [S::zero(); VECTORS];
                     for j in 0..VECTORS {
                         v[j] = load(b.add(j * S::LANES));
@@ -61,6 +81,11 @@ impl<T: Real, const ROWS: usize, const VECTORS: usize, const EDGE: bool> Kernel<
                     }
                     a = a.wrapping_add(a_col);
                     b = b.wrapping_add(b_row);
+                }
+            }
+            for i in 0..ROWS {
+                for j in 0..VECTORS {
+                    acc[i][j] = if few { S::add(acc[i][j], odd[i][j]) } else { acc[i][j] };
                 }
             }
             let (y, y_row) = (t.y, t.y_row);
