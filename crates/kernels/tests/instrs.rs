@@ -22,7 +22,7 @@ fn maps() {
 fn norms() {
     let worlds = worlds();
     let mut rng = Rng::new(11, 0, 0);
-    for _ in 0..600 {
+    for _ in 0..300 {
         let map = norm(&mut rng);
         check_all(&worlds, &Instr::Map(map.clone()), &Instr::Map(map));
     }

@@ -1,6 +1,7 @@
 //! Constant folding, algebra, and merging of equal nodes.
 
 use super::Dag;
+use super::centred::means_with_variance;
 use crate::model::{Entry, NodeId};
 use crate::ops::{Fill, MatMul, Mul, Permute, Recip, Reduce, Reshape, Rsqrt, Sqrt, Square};
 use crate::{Kernel, Op};
@@ -27,9 +28,16 @@ fn fingerprint(dag: &Dag) -> Vec<(String, Vec<NodeId>)> {
 fn once(dag: &Dag) -> Dag {
     let mut reads = vec![0; dag.nodes.len()];
     dag.nodes.iter().flat_map(|n| &n.inputs).chain(&dag.roots).for_each(|&x| reads[x] += 1);
-    let mut builder = Builder { dag: Dag { nodes: vec![], roots: vec![] }, seen: HashMap::new(), uses: HashMap::new() };
+    let mut builder = Builder {
+        dag: Dag { nodes: vec![], roots: vec![] },
+        seen: HashMap::new(),
+        uses: HashMap::new(),
+        has_variance: false,
+    };
+    let means = means_with_variance(dag);
     let mut renamed: Vec<NodeId> = vec![];
-    for (node, reads) in dag.nodes.iter().zip(reads) {
+    for (old, (node, reads)) in dag.nodes.iter().zip(reads).enumerate() {
+        builder.has_variance = means.contains(&old);
         let inputs: Vec<NodeId> = node.inputs.iter().map(|&i| renamed[i]).collect();
         let id = builder.place(Entry { inputs, ..node.clone() });
         *builder.uses.entry(id).or_insert(0) += reads;
@@ -45,6 +53,8 @@ pub(super) struct Builder {
     seen: HashMap<(String, Vec<NodeId>, Shape), NodeId>,
     /// How many nodes of the old graph read each node of the new one.
     uses: HashMap<NodeId, usize>,
+    /// The node to be placed is a mean of values whose variance is taken too.
+    pub(super) has_variance: bool,
 }
 
 impl Builder {

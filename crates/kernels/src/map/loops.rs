@@ -193,3 +193,25 @@ fn moments(loops: &[Option<Loop>], v: usize, scalar: &[bool], uses: &[usize]) ->
     let absorbed = [mean, square, below].into_iter().chain(root).chain(shrunk).collect();
     Some((Loop { kind, args, results: vec![mean, square, v as ValueId] }, absorbed))
 }
+
+/// Whether an instruction takes several times as long as a sum.
+pub fn is_slow(inst: &Inst) -> bool {
+    matches!(
+        inst,
+        Inst::Random(..)
+            | Inst::Unary(
+                Unary::Exp
+                    | Unary::Expm1
+                    | Unary::Log
+                    | Unary::Log1p
+                    | Unary::Tanh
+                    | Unary::Sigmoid
+                    | Unary::Erf
+                    | Unary::Softplus
+                    | Unary::Sin
+                    | Unary::Cos,
+                _
+            )
+            | Inst::Binary(Binary::Pow, _, _)
+    )
+}

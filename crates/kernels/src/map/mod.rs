@@ -1,6 +1,7 @@
 //! Fused maps: an expression over a domain, run tile by tile with every intermediate value in the first-level cache.
 
 mod chain;
+mod gathering;
 mod layout;
 mod loops;
 mod ops;
@@ -16,8 +17,10 @@ use crate::verify::contiguous;
 use crate::{Inst, Isa, Real, random};
 use chain::sums_columns;
 use layout::{Layout, merge_inner};
-use run::{BeginMap, RunGathering, RunMap, RunPlain, RunTile};
+use loops::is_slow;
+use run::{BeginMap, RunMap, RunPlain, RunTile};
 
+pub use gathering::Gathering;
 pub use layout::{RANK, merge};
 pub use ops::TileOp;
 pub use program::{Program, Sink, Source, Start};
@@ -103,13 +106,6 @@ pub struct MapPlan<T> {
     tile: Entry<MapPlan<T>, Context<T>>,
 }
 
-/// Sums up what the parts of a map left.
-pub struct Gathering<T> {
-    stores: Vec<(Place, Fold, f64, usize, usize)>,
-    parts: usize,
-    run: Part<Gathering<T>, T>,
-}
-
 impl<T: Real> MapPlan<T> {
     /// A map over its whole domain; so many steps along its first dimension are one part, if that is given.
     pub fn new(map: &Map, isa: Isa, images: Option<usize>) -> MapPlan<T> {
@@ -167,14 +163,14 @@ impl<T: Real> MapPlan<T> {
             };
         }
         let vectors = native_vectors::<T>(isa).filter(|_| layout.tile() >= CHAIN);
-        // Rows of one, two or four vectors.
+        // Rows that are the same again after one, two or four vectors.
         let mut periods = vec![0; map.inputs.len()];
-        if let Some(v) = vectors
-            && layout.inner.is_multiple_of(v.lanes)
-            && matches!(layout.inner / v.lanes, 1 | 2 | 4)
-        {
-            let rows = used.iter().zip(&views).filter(|(_, strides)| layout.repeats_rows(strides));
-            rows.for_each(|(&i, _)| periods[i] = (layout.inner / v.lanes) as u8);
+        if let Some(v) = vectors {
+            let period =
+                (1..=v.lanes).map(|n| n * layout.inner).find(|n| n.is_multiple_of(v.lanes)).map(|n| n / v.lanes);
+            for (&i, _) in used.iter().zip(&views).filter(|(_, strides)| layout.repeats_rows(strides)) {
+                periods[i] = period.filter(|n| matches!(n, 1 | 2 | 4)).unwrap_or(0) as u8;
+            }
         }
         let mut folds = views[used.len()..].iter();
         let sinks: Vec<_> = map
@@ -385,23 +381,6 @@ impl<T: Real> MapPlan<T> {
     }
 }
 
-impl<T: Real> Gathering<T> {
-    /// Of results given as (place, fold, factor, length, start of the parts' results in the shared memory).
-    pub fn new(stores: Vec<(Place, Fold, f64, usize, usize)>, parts: usize, isa: Isa) -> Gathering<T> {
-        Gathering { stores, parts, run: entry::<T, RunGathering<T>>(isa) }
-    }
-
-    /// Runs it.
-    ///
-    /// # Safety
-    /// As for the map.
-    #[inline]
-    pub unsafe fn run(&self, context: &Context<T>) {
-        // SAFETY: the caller's.
-        unsafe { (self.run)(self, context, 0) }
-    }
-}
-
 /// The strides of a fold's result over the whole domain.
 pub fn fold_strides(dims: &[usize], reduce: Reduce) -> Vec<usize> {
     let mut strides = vec![0; dims.len()];
@@ -411,26 +390,4 @@ pub fn fold_strides(dims: &[usize], reduce: Reduce) -> Vec<usize> {
         stride *= dims[k];
     }
     strides
-}
-
-fn is_slow(inst: &Inst) -> bool {
-    use crate::{Binary, Unary};
-    matches!(
-        inst,
-        Inst::Random(..)
-            | Inst::Unary(
-                Unary::Exp
-                    | Unary::Expm1
-                    | Unary::Log
-                    | Unary::Log1p
-                    | Unary::Tanh
-                    | Unary::Sigmoid
-                    | Unary::Erf
-                    | Unary::Softplus
-                    | Unary::Sin
-                    | Unary::Cos,
-                _
-            )
-            | Inst::Binary(Binary::Pow, _, _)
-    )
 }

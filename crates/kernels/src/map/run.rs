@@ -2,7 +2,7 @@
 
 use super::layout::Tile;
 use super::program::{Leaf, Source};
-use super::{FoldPlan, Gathering, MapPlan, StorePlan, walk};
+use super::{FoldPlan, MapPlan, StorePlan, walk};
 use crate::context::{Context, Slot};
 use crate::simd::{Kernel, Simd};
 use crate::{Real, random};
@@ -268,35 +268,6 @@ impl<T: Real> Kernel<T> for RunTile<T> {
         unsafe {
             let plan = &*plan;
             plan.tile::<S>(&*context, (*context).slots.add(plan.slot_base), plan.layout.tile_at(t), 0);
-        }
-    }
-}
-
-pub struct RunGathering<T>(PhantomData<T>);
-
-impl<T: Real> Kernel<T> for RunGathering<T> {
-    type A = Gathering<T>;
-    type B = Context<T>;
-
-    #[inline(always)]
-    unsafe fn run<S: Simd<T = T>>(plan: *const Gathering<T>, context: *const Context<T>, _: usize) {
-        // SAFETY: the caller's.
-        unsafe {
-            let (plan, context) = (&*plan, &*context);
-            for &(place, fold, scale, len, at) in &plan.stores {
-                let (y, x) = (context.at(place), context.shared.add(at));
-                let scale = S::number(scale);
-                let mut i = 0;
-                while i < len {
-                    let some = S::first(len - i);
-                    let mut acc = S::load_some(x.add(i), some);
-                    for part in 1..plan.parts {
-                        acc = walk::combine::<S>(fold, acc, S::load_some(x.add(part * len + i), some));
-                    }
-                    S::store_some(y.add(i), S::mul(acc, scale), some);
-                    i += S::LANES;
-                }
-            }
         }
     }
 }
