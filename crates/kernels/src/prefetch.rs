@@ -2,7 +2,7 @@
 //! where nothing was read.
 
 /// Bytes that are fetched at once.
-const LINE: usize = 64;
+pub const LINE: usize = 64;
 
 /// What the memory is fetched for.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -44,7 +44,7 @@ impl Ahead {
 /// Fetches a line. An address that is not there does no harm.
 #[cfg(target_arch = "x86_64")]
 #[inline(always)]
-fn fetch(at: usize, purpose: For) {
+pub fn fetch(at: usize, purpose: For) {
     use std::arch::asm;
     // SAFETY: the instructions change nothing but caches, and do not fault; the second one does nothing where it is not known.
     unsafe {
@@ -57,4 +57,4 @@ fn fetch(at: usize, purpose: For) {
 
 #[cfg(not(target_arch = "x86_64"))]
 #[inline(always)]
-fn fetch(_: usize, _: For) {}
+pub fn fetch(_: usize, _: For) {}

@@ -125,9 +125,7 @@ impl<T: Real> MapPlan<T> {
                 }
                 Leaf::Index(d) => {
                     let (stride, size) = self.coordinates[usize::from(d)];
-                    for (i, y) in y.iter_mut().enumerate() {
-                        *y = T::from_f64(((start + i) / stride % size) as f64);
-                    }
+                    walk::coordinates(y, start, stride, size);
                 }
             }
         }

@@ -1,6 +1,7 @@
-//! Moving tiles: filling a register from a strided view, and folding a tile into a result.
+//! Moving tiles: filling a register from a strided view or with coordinates, and folding a tile into a result.
 
 use super::layout::{Layout, RANK};
+use crate::Real;
 use crate::instr::Fold;
 use crate::simd::Simd;
 
@@ -76,6 +77,25 @@ pub unsafe fn gather<S: Simd>(y: *mut S::T, x: *const S::T, layout: &Layout, ste
                 }
             }
         });
+    }
+}
+
+/// Fills a register with coordinates along a dimension of `size`, each of which lasts for `stride` elements: counted once, then repeated.
+pub fn coordinates<T: Real>(y: &mut [T], start: usize, stride: usize, size: usize) {
+    let (mut lasts, mut at) = (stride - start % stride, start / stride % size);
+    let counted = y.len().min(stride * size);
+    for y in &mut y[..counted] {
+        *y = T::from_f64(at as f64);
+        lasts -= 1;
+        if lasts == 0 {
+            (lasts, at) = (stride, if at + 1 == size { 0 } else { at + 1 });
+        }
+    }
+    let mut done = counted;
+    while done < y.len() {
+        let more = done.min(y.len() - done);
+        y.copy_within(..more, done);
+        done += more;
     }
 }
 
@@ -184,6 +204,10 @@ pub unsafe fn fold<S: Simd>(
             fold_columns::<S>(fold, y, x, steps, layout.inner);
             return;
         }
+        if strides[layout.axis..].iter().all(|&stride| stride == 0) {
+            combine_one::<S>(fold, y, fold_row::<S>(fold, x, steps * layout.inner));
+            return;
+        }
         rows!(layout, steps, strides, |at, offset, len, stride| {
             let (y, x) = (y.add(offset), x.add(at));
             if stride == 0 {
@@ -230,6 +254,24 @@ unsafe fn fold_columns<S: Simd>(fold: Fold, y: *mut S::T, x: *const S::T, rows: 
             let some = S::first(cols - j);
             let sum = vector!(j, load_some, some);
             S::store_some(y.add(j), sum, some);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn coordinates_count_and_repeat() {
+        for (start, stride, size) in [(0, 1, 10), (7, 1, 10), (0, 3, 4), (5, 3, 4), (47, 4, 3), (2, 50, 2), (99, 1, 1)]
+        {
+            for n in [1, 2, 12, 37, 100] {
+                let mut y = vec![f32::NAN; n];
+                coordinates(&mut y, start, stride, size);
+                let want: Vec<f32> = (start..start + n).map(|i| (i / stride % size) as f32).collect();
+                assert_eq!(y, want, "{start} {stride} {size}");
+            }
         }
     }
 }

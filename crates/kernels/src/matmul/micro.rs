@@ -3,6 +3,7 @@
 //! `ROWS × VECTORS` accumulators; for every k, `VECTORS` vectors of the right factor times each of `ROWS` numbers of the left one.
 //! Nothing is packed, and the left factor may have any strides.
 
+use crate::prefetch::{For, LINE, fetch};
 use crate::simd::{Entry, Kernel, Simd};
 use crate::tiles::{Family, family};
 use crate::{Isa, Real};
@@ -139,7 +140,12 @@ impl<T: Real, const ROWS: usize, const VECTORS: usize, const EDGE: bool> Kernel<
             for g in (1..GROUPS).filter(|g| g * GROUP < ROWS && VECTORS == 1) {
                 a[g] = on_its_own(t.a.wrapping_add(g * GROUP * a_row));
             }
+            // Where the left factor is read down its columns, every k touches another line, of which the next tiles need the rest.
+            let ahead = if t.a_row == 1 { LINE } else { 0 };
             for _ in 0..t.k {
+                if VECTORS == 4 && ROWS > 1 {
+                    fetch(a[0].wrapping_byte_add(ahead).addr(), For::Reading);
+                }
                 let mut v = [S::zero(); VECTORS];
                 for j in 0..VECTORS {
                     v[j] = if EDGE { S::load_some(b.add(j * S::LANES), some) } else { S::load(b.add(j * S::LANES)) };
