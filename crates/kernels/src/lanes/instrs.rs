@@ -14,30 +14,32 @@ use crate::{Binary, Expr, Inst, Real, ValueId};
 const FEATURES: usize = 64;
 /// The most sums over the batch of one product.
 const DOTS: usize = 64;
-/// What fetching a square of features costs, in vectors of a product.
+/// What turning a square of features costs, in vectors of a product.
 const SQUARE: usize = 64;
 /// What fetching one feature costs.
 const COLUMN: usize = 10;
-/// What an instruction costs beyond its products where the lanes hold features.
+/// What a small product costs beyond its vectors where the lanes hold features.
 const OVERHEAD: usize = 40;
 
 impl<T: Real> Planner<T> {
     /// A product with weights: the left factor's rows are samples.
     pub fn product(&mut self, p: &MatMul) -> Option<()> {
         self.batch(p.m)?;
-        if p.batch != 1 || p.k == 0 || p.k > FEATURES || p.n > FEATURES {
+        if p.batch != 1 || p.k == 0 || p.n == 0 || p.k > FEATURES || p.n > FEATURES {
             return None;
         }
         let view = View { loc: p.a.loc, step: p.a.row, dims: &[p.k], strides: &[p.a.col] };
-        let vectors = self.row / self.lanes;
-        let (few, many) = (vectors * p.n * p.k, p.m * p.n.div_ceil(self.lanes) * p.k + OVERHEAD);
         let found = self.find(&view);
+        let (vectors, squares) = (self.row / self.lanes, |features: usize| SQUARE * features.div_ceil(self.lanes));
         let fetch = match found {
             Some(_) => 0,
             None if p.a.row == 1 => p.k,
-            None => (SQUARE * p.k.div_ceil(self.lanes)).min(COLUMN * p.k),
+            None => squares(p.k).min(COLUMN * p.k),
         };
-        if few + vectors * fetch >= many {
+        // The gradient of many weights is a product of rows, and reads its factors from memory.
+        let (back, overhead) = if p.k * p.n > DOTS { (squares(p.k) + squares(p.n), 0) } else { (0, OVERHEAD) };
+        let by_rows = p.m * p.n.div_ceil(self.lanes) * p.k + overhead;
+        if vectors * (p.n * p.k + fetch + back) >= by_rows {
             return None;
         }
         let x = found.or_else(|| self.load(&view))?;

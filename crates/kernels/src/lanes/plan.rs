@@ -14,6 +14,8 @@ use crate::{Isa, Real};
 
 /// The fewest and the most samples of a batch.
 const ROWS: std::ops::RangeInclusive<usize> = 4..=32;
+/// How far apart samples may lie that are fetched.
+const FAR: usize = 1 << 20;
 
 /// The instructions that run with the batch in the lanes, by their number, and the room that they need.
 pub struct Plans<T> {
@@ -257,7 +259,7 @@ impl<T: Real> Planner<T> {
     pub fn load(&mut self, view: &View) -> Option<usize> {
         let features: usize = view.dims.iter().product();
         let col = if features == 1 { 1 } else { *view.strides.last()? };
-        if view.step == 0 || view.dims.len() > 1 && features > 1 {
+        if view.step == 0 || view.step > FAR || view.dims.len() > 1 && features > 1 {
             return None;
         }
         let len = (self.rows - 1) * view.step + (features - 1) * col + 1;
