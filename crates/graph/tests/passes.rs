@@ -105,6 +105,7 @@ fn centred_values_are_gone_through_once() {
     let mut engine = Engine::<f32>::new(&model, Request { mode: Mode::Train, ..Request::predicting(&["dx"]) }).unwrap();
     let plan = engine.describe(batch).unwrap();
     assert_eq!(plan.matches("map [70, 64, 8]").count(), 3, "{plan}");
+    assert!(!plan.contains("reduce reduce reduce"), "mean and variance take two sums: {plan}");
 }
 
 /// A convolution with bias and rectifier before windows' largest elements: both run on the pooled values, forward and back.
