@@ -5,6 +5,7 @@
 //! | [`Graph`], [`Node`] | writing a model: inputs, variables, operators, scopes |
 //! | [`op`] | what an op is |
 //! | [`ops`] | all ops, one file each |
+//! | [`onnx`] | how ops are read from ONNX |
 //! | [`Engine`], [`State`] | compiling a model and running it |
 //! | [`GraphError`] | what can be wrong, with the user's line |
 
@@ -18,6 +19,7 @@ mod init;
 mod masks;
 mod model;
 mod node;
+pub mod onnx;
 pub mod op;
 mod operators;
 pub mod ops;

@@ -1,5 +1,6 @@
 //! What an op is: shape rule, gradient, kernel and gradient-check cases, all in one file per op.
 
+use crate::onnx::OnnxOp;
 use crate::{GraphError, Node, Op};
 use gradus_kernels::instr::{Fold, HostKernel, Pooling, Side, Slide};
 use gradus_kernels::{Expr, Term};
@@ -174,6 +175,9 @@ pub trait HostOp: Send + Sync {
 pub trait OpDef: Clone + Debug + Send + Sync + 'static {
     /// The name in errors, dumps and documentation.
     const NAME: &'static str;
+
+    /// The operators of ONNX that are read as this op.
+    const ONNX: &'static [OnnxOp] = &[];
 
     /// `shapes of x -> shape of y`.
     fn shape(&self, x: &[&Shape]) -> Result<Shape, ShapeError>;

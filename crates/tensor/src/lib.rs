@@ -9,6 +9,7 @@
 //! | [`npy`], [`npz`] | NumPy's files: one array, or a zip archive of named arrays |
 //! | [`safetensors`] | named tensors with text metadata: our model files |
 //! | [`decode`] | values from a stream of bytes, without trust in what a header says |
+//! | [`half`] | numbers of 16 bits |
 //! | [`sniff`] | what a file looks like, for error messages |
 //! | [`atomic`] | writing a file all or nothing |
 //! | [`error`] | [`TensorError`]: everything that can go wrong here |
@@ -16,6 +17,7 @@
 pub mod atomic;
 pub mod decode;
 pub mod error;
+pub mod half;
 pub mod npy;
 pub mod npz;
 pub mod random;

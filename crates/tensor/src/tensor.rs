@@ -129,6 +129,39 @@ impl Tensor {
         Tensor { shape: self.shape, values: Values::F32(self.values.into_f32()) }
     }
 
+    /// The axes in another order: axis `i` of the result is axis `order[i]` of this one. Panics if `order` does not name each axis once.
+    ///
+    /// ```
+    /// use gradus_tensor::Tensor;
+    /// let x = Tensor::new([2, 3], vec![1u8, 2, 3, 4, 5, 6])?;
+    /// assert_eq!(x.permute(&[1, 0]), Tensor::new([3, 2], vec![1u8, 4, 2, 5, 3, 6])?);
+    /// # Ok::<(), gradus_tensor::TensorError>(())
+    /// ```
+    pub fn permute(&self, order: &[usize]) -> Tensor {
+        let mut seen = order.to_vec();
+        seen.sort_unstable();
+        assert!(seen.into_iter().eq(0..self.rank()), "{order:?} does not name each of {} axes once", self.rank());
+        let mut strides = vec![1; self.rank()];
+        for i in (1..self.rank()).rev() {
+            strides[i - 1] = strides[i] * self.shape[i];
+        }
+        let shape: Vec<usize> = order.iter().map(|&axis| self.shape[axis]).collect();
+        let strides: Vec<usize> = order.iter().map(|&axis| strides[axis]).collect();
+        let mut indices = Vec::with_capacity(self.len());
+        let mut at = vec![0; shape.len()];
+        for _ in 0..self.len() {
+            indices.push(at.iter().zip(&strides).map(|(i, stride)| i * stride).sum());
+            for axis in (0..shape.len()).rev() {
+                at[axis] += 1;
+                if at[axis] < shape[axis] {
+                    break;
+                }
+                at[axis] = 0;
+            }
+        }
+        Tensor { shape, values: self.values.take_rows(1, &indices) }
+    }
+
     /// The same values in another shape: `[..] -> shape`. Fails unless the sizes multiply to their number.
     pub fn reshape(self, shape: impl Into<Vec<usize>>) -> Result<Tensor, TensorError> {
         Tensor::new(shape, self.values)

@@ -81,6 +81,10 @@ pub trait Element: Copy + PartialEq + Send + Sync + 'static {
     fn to_f64(self) -> f64;
     /// The value as `f32`, rounded to nearest.
     fn to_f32(self) -> f32;
+    /// The value as `i64`, without its fraction; what lies beyond becomes the nearest limit.
+    fn to_i64(self) -> i64;
+    /// The nearest value below a number that this type holds, `f32` to nearest; anything but 0 is `true`.
+    fn from_f64(value: f64) -> Self;
     /// The list as [`Values`].
     fn wrap(list: Vec<Self>) -> Values;
     /// The list, if it is of this type.
@@ -245,6 +249,21 @@ impl Values {
         each!(self, list => list.iter().map(|&x| x.to_f64()).collect())
     }
 
+    /// All values as `i64`, without their fractions; what lies beyond becomes the nearest limit.
+    pub fn to_i64(&self) -> Vec<i64> {
+        each!(self, list => list.iter().map(|&x| x.to_i64()).collect())
+    }
+
+    /// Numbers as values of a kind, see [`Element::from_f64`].
+    ///
+    /// ```
+    /// use gradus_tensor::{Kind, Values};
+    /// assert_eq!(Values::from_f64(Kind::I32, &[-1.5, 2.0]), Values::I32(vec![-1, 2]));
+    /// ```
+    pub fn from_f64(kind: Kind, numbers: &[f64]) -> Values {
+        each_kind!(kind, T => T::wrap(numbers.iter().map(|&x| <T as Element>::from_f64(x)).collect()))
+    }
+
     /// All values as `f32`, without a copy where they are that already.
     pub fn into_f32(self) -> Vec<f32> {
         match self {
@@ -291,6 +310,16 @@ impl Values {
         out
     }
 
+    /// Values of a kind from their bytes, least significant first; bytes that are no whole value are left out.
+    ///
+    /// ```
+    /// use gradus_tensor::{Kind, Values};
+    /// assert_eq!(Values::from_le_bytes(Kind::I16, &[1, 0, 255, 255]), Values::I16(vec![1, -1]));
+    /// ```
+    pub fn from_le_bytes(kind: Kind, bytes: &[u8]) -> Values {
+        each_kind!(kind, T => T::wrap(bytes.chunks_exact(kind.bytes()).map(<T as Element>::from_bytes).collect()))
+    }
+
     /// `rows` of `width` values each, taken in the order of `indices`. Panics if a row is not there.
     pub(crate) fn take_rows(&self, width: usize, indices: &[usize]) -> Values {
         fn take<T: Element>(list: &[T], width: usize, indices: &[usize]) -> Values {
@@ -313,6 +342,12 @@ macro_rules! elements {
             }
             fn to_f32(self) -> f32 {
                 self as f32
+            }
+            fn to_i64(self) -> i64 {
+                self as i64
+            }
+            fn from_f64(value: f64) -> Self {
+                value as $type
             }
             fn wrap(list: Vec<Self>) -> Values {
                 Values::$variant(list)
@@ -350,6 +385,12 @@ impl Element for bool {
     }
     fn to_f32(self) -> f32 {
         f32::from(u8::from(self))
+    }
+    fn to_i64(self) -> i64 {
+        i64::from(self)
+    }
+    fn from_f64(value: f64) -> Self {
+        value != 0.0
     }
     fn wrap(list: Vec<Self>) -> Values {
         Values::Bool(list)

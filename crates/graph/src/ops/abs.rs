@@ -1,5 +1,6 @@
 //! Absolute value, `y = |x|`; its derivative at 0 is 0.
 
+use crate::onnx::OnnxOp;
 use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError};
 use crate::Node;
 use gradus_kernels::Unary;
@@ -11,6 +12,7 @@ pub struct Abs;
 
 impl OpDef for Abs {
     const NAME: &'static str = "abs";
+    const ONNX: &'static [OnnxOp] = &[OnnxOp { name: "Abs", read: |n| n.unary(Node::abs) }];
 
     fn shape(&self, x: &[&Shape]) -> Result<Shape, ShapeError> {
         Ok(x[0].clone())

@@ -1,6 +1,7 @@
 //! Cosine of an angle in radians, `y = cos x`, `dx = -dy·sin x`.
 
 use crate::Node;
+use crate::onnx::OnnxOp;
 use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError};
 use gradus_kernels::Unary;
 use gradus_tensor::Shape;
@@ -11,6 +12,7 @@ pub struct Cos;
 
 impl OpDef for Cos {
     const NAME: &'static str = "cos";
+    const ONNX: &'static [OnnxOp] = &[OnnxOp { name: "Cos", read: |n| n.unary(Node::cos) }];
 
     fn shape(&self, x: &[&Shape]) -> Result<Shape, ShapeError> {
         Ok(x[0].clone())

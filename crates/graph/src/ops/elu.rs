@@ -1,6 +1,7 @@
 //! Exponential linear unit, `y = x where x > 0, else α(eˣ - 1)`; its derivative at 0 is α. Clevert et al. 2016.
 
 use crate::Node;
+use crate::onnx::OnnxOp;
 use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError};
 use gradus_kernels::Unary;
 use gradus_tensor::Shape;
@@ -14,6 +15,10 @@ pub struct Elu {
 
 impl OpDef for Elu {
     const NAME: &'static str = "elu";
+    const ONNX: &'static [OnnxOp] = &[OnnxOp { name: "Elu", read: |n| {
+            let alpha = n.float("alpha")?.unwrap_or(1.0);
+            n.unary(|x| x.elu(alpha))
+        } }];
 
     fn shape(&self, x: &[&Shape]) -> Result<Shape, ShapeError> {
         Ok(x[0].clone())

@@ -1,5 +1,6 @@
 //! Error function, `y = 2/√π ∫₀ˣ e^(-t²) dt`.
 
+use crate::onnx::OnnxOp;
 use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError};
 use crate::Node;
 use gradus_kernels::Unary;
@@ -11,6 +12,7 @@ pub struct Erf;
 
 impl OpDef for Erf {
     const NAME: &'static str = "erf";
+    const ONNX: &'static [OnnxOp] = &[OnnxOp { name: "Erf", read: |n| n.unary(Node::erf) }];
 
     fn shape(&self, x: &[&Shape]) -> Result<Shape, ShapeError> {
         Ok(x[0].clone())

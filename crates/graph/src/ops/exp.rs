@@ -1,5 +1,6 @@
 //! Exponential, `y = eˣ`.
 
+use crate::onnx::OnnxOp;
 use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError};
 use crate::Node;
 use gradus_tensor::Shape;
@@ -10,6 +11,7 @@ pub struct Exp;
 
 impl OpDef for Exp {
     const NAME: &'static str = "exp";
+    const ONNX: &'static [OnnxOp] = &[OnnxOp { name: "Exp", read: |n| n.unary(Node::exp) }];
 
     fn shape(&self, x: &[&Shape]) -> Result<Shape, ShapeError> {
         Ok(x[0].clone())

@@ -1,5 +1,6 @@
 //! Rounding down, `y = ⌊x⌋`.
 
+use crate::onnx::OnnxOp;
 use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError};
 use crate::Node;
 use gradus_kernels::Unary;
@@ -11,6 +12,7 @@ pub struct Floor;
 
 impl OpDef for Floor {
     const NAME: &'static str = "floor";
+    const ONNX: &'static [OnnxOp] = &[OnnxOp { name: "Floor", read: |n| n.unary(Node::floor) }];
 
     fn shape(&self, x: &[&Shape]) -> Result<Shape, ShapeError> {
         Ok(x[0].clone())

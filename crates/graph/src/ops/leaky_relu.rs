@@ -1,6 +1,7 @@
 //! Leaky rectifier, `y = x where x > 0, else slope·x`; its derivative at 0 is the slope. Maas et al. 2013.
 
 use crate::Node;
+use crate::onnx::OnnxOp;
 use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError};
 use gradus_tensor::Shape;
 
@@ -13,6 +14,10 @@ pub struct LeakyRelu {
 
 impl OpDef for LeakyRelu {
     const NAME: &'static str = "leaky_relu";
+    const ONNX: &'static [OnnxOp] = &[OnnxOp { name: "LeakyRelu", read: |n| {
+            let slope = n.float("alpha")?.unwrap_or(f64::from(0.01f32));
+            n.unary(|x| x.leaky_relu(slope))
+        } }];
 
     fn shape(&self, x: &[&Shape]) -> Result<Shape, ShapeError> {
         Ok(x[0].clone())

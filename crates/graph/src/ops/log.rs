@@ -1,5 +1,6 @@
 //! Natural logarithm, `y = ln x`.
 
+use crate::onnx::OnnxOp;
 use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError};
 use crate::Node;
 use gradus_kernels::Unary;
@@ -11,6 +12,7 @@ pub struct Log;
 
 impl OpDef for Log {
     const NAME: &'static str = "log";
+    const ONNX: &'static [OnnxOp] = &[OnnxOp { name: "Log", read: |n| n.unary(Node::log) }];
 
     fn shape(&self, x: &[&Shape]) -> Result<Shape, ShapeError> {
         Ok(x[0].clone())

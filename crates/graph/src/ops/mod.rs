@@ -1,6 +1,7 @@
 //! The ops: one file each, and one line each in the table below.
 
 use crate::Node;
+use crate::onnx::OnnxOp;
 use crate::op::{Case, CustomOp, Grads, Kernel, Kind, OpDef, ShapeError};
 use gradus_tensor::Shape;
 use std::sync::Arc;
@@ -56,6 +57,11 @@ macro_rules! ops {
                 let mut cases = vec![];
                 $(cases.extend($Op::cases());)*
                 cases
+            }
+
+            /// The operators of ONNX that are read as an op of the table.
+            pub fn onnx() -> Vec<OnnxOp> {
+                [$($Op::ONNX),*].concat()
             }
 
             pub(crate) fn shape(&self, x: &[&Shape]) -> Result<Shape, ShapeError> {

@@ -1,5 +1,6 @@
 //! Negation, `y = -x`.
 
+use crate::onnx::OnnxOp;
 use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError};
 use crate::Node;
 use gradus_tensor::Shape;
@@ -10,6 +11,7 @@ pub struct Neg;
 
 impl OpDef for Neg {
     const NAME: &'static str = "neg";
+    const ONNX: &'static [OnnxOp] = &[OnnxOp { name: "Neg", read: |n| n.unary(|x| -x) }];
 
     fn shape(&self, x: &[&Shape]) -> Result<Shape, ShapeError> {
         Ok(x[0].clone())

@@ -1,5 +1,6 @@
 //! Reciprocal, `y = 1/x`.
 
+use crate::onnx::OnnxOp;
 use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError};
 use crate::Node;
 use gradus_kernels::Unary;
@@ -11,6 +12,7 @@ pub struct Recip;
 
 impl OpDef for Recip {
     const NAME: &'static str = "recip";
+    const ONNX: &'static [OnnxOp] = &[OnnxOp { name: "Reciprocal", read: |n| n.unary(Node::recip) }];
 
     fn shape(&self, x: &[&Shape]) -> Result<Shape, ShapeError> {
         Ok(x[0].clone())

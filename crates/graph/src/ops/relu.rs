@@ -1,5 +1,6 @@
 //! Rectifier, `y = max(x, 0)`; its derivative at 0 is 0. Nair & Hinton 2010.
 
+use crate::onnx::OnnxOp;
 use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError};
 use crate::Node;
 use gradus_tensor::Shape;
@@ -10,6 +11,7 @@ pub struct Relu;
 
 impl OpDef for Relu {
     const NAME: &'static str = "relu";
+    const ONNX: &'static [OnnxOp] = &[OnnxOp { name: "Relu", read: |n| n.unary(Node::relu) }];
 
     fn shape(&self, x: &[&Shape]) -> Result<Shape, ShapeError> {
         Ok(x[0].clone())

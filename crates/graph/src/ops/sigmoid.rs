@@ -1,5 +1,6 @@
 //! Logistic function, `y = 1/(1 + e⁻ˣ)`, `dx = dy·y·(1 - y)`.
 
+use crate::onnx::OnnxOp;
 use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError};
 use crate::Node;
 use gradus_kernels::Unary;
@@ -11,6 +12,7 @@ pub struct Sigmoid;
 
 impl OpDef for Sigmoid {
     const NAME: &'static str = "sigmoid";
+    const ONNX: &'static [OnnxOp] = &[OnnxOp { name: "Sigmoid", read: |n| n.unary(Node::sigmoid) }];
 
     fn shape(&self, x: &[&Shape]) -> Result<Shape, ShapeError> {
         Ok(x[0].clone())

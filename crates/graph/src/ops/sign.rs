@@ -1,5 +1,6 @@
 //! Sign, `y = -1, 0 or 1`; the sign of 0 is 0.
 
+use crate::onnx::OnnxOp;
 use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError};
 use crate::Node;
 use gradus_kernels::Unary;
@@ -11,6 +12,7 @@ pub struct Sign;
 
 impl OpDef for Sign {
     const NAME: &'static str = "sign";
+    const ONNX: &'static [OnnxOp] = &[OnnxOp { name: "Sign", read: |n| n.unary(Node::sign) }];
 
     fn shape(&self, x: &[&Shape]) -> Result<Shape, ShapeError> {
         Ok(x[0].clone())

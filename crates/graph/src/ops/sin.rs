@@ -1,6 +1,7 @@
 //! Sine of an angle in radians, `y = sin x`, `dx = dy·cos x`.
 
 use crate::Node;
+use crate::onnx::OnnxOp;
 use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError};
 use gradus_kernels::Unary;
 use gradus_tensor::Shape;
@@ -11,6 +12,7 @@ pub struct Sin;
 
 impl OpDef for Sin {
     const NAME: &'static str = "sin";
+    const ONNX: &'static [OnnxOp] = &[OnnxOp { name: "Sin", read: |n| n.unary(Node::sin) }];
 
     fn shape(&self, x: &[&Shape]) -> Result<Shape, ShapeError> {
         Ok(x[0].clone())

@@ -1,5 +1,6 @@
 //! Softplus, `y = ln(1 + eˣ)`, without overflow. Dugas et al. 2001.
 
+use crate::onnx::OnnxOp;
 use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError};
 use crate::Node;
 use gradus_kernels::Unary;
@@ -11,6 +12,7 @@ pub struct Softplus;
 
 impl OpDef for Softplus {
     const NAME: &'static str = "softplus";
+    const ONNX: &'static [OnnxOp] = &[OnnxOp { name: "Softplus", read: |n| n.unary(Node::softplus) }];
 
     fn shape(&self, x: &[&Shape]) -> Result<Shape, ShapeError> {
         Ok(x[0].clone())

@@ -1,5 +1,6 @@
 //! Square root, `y = √x`.
 
+use crate::onnx::OnnxOp;
 use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError};
 use crate::Node;
 use gradus_kernels::Unary;
@@ -11,6 +12,7 @@ pub struct Sqrt;
 
 impl OpDef for Sqrt {
     const NAME: &'static str = "sqrt";
+    const ONNX: &'static [OnnxOp] = &[OnnxOp { name: "Sqrt", read: |n| n.unary(Node::sqrt) }];
 
     fn shape(&self, x: &[&Shape]) -> Result<Shape, ShapeError> {
         Ok(x[0].clone())

@@ -1,5 +1,6 @@
 //! Difference, `y = a - b`, with broadcasting.
 
+use crate::onnx::OnnxOp;
 use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError, broadcast};
 use crate::Node;
 use gradus_tensor::Shape;
@@ -10,6 +11,7 @@ pub struct Sub;
 
 impl OpDef for Sub {
     const NAME: &'static str = "sub";
+    const ONNX: &'static [OnnxOp] = &[OnnxOp { name: "Sub", read: |n| n.binary(|a, b| a - b) }];
 
     fn shape(&self, x: &[&Shape]) -> Result<Shape, ShapeError> {
         broadcast(x[0], x[1])

@@ -1,5 +1,6 @@
 //! Hyperbolic tangent, `dx = dy·(1 - y²)`.
 
+use crate::onnx::OnnxOp;
 use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError};
 use crate::Node;
 use gradus_kernels::Unary;
@@ -11,6 +12,7 @@ pub struct Tanh;
 
 impl OpDef for Tanh {
     const NAME: &'static str = "tanh";
+    const ONNX: &'static [OnnxOp] = &[OnnxOp { name: "Tanh", read: |n| n.unary(Node::tanh) }];
 
     fn shape(&self, x: &[&Shape]) -> Result<Shape, ShapeError> {
         Ok(x[0].clone())

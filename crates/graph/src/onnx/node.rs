@@ -1,0 +1,217 @@
+//! One application of an operator while a graph is being read.
+
+use super::attribute::Attribute;
+use super::evaluate::Extent;
+use super::reader::Reader;
+use super::value::{Known, Traced, Value, channels_last};
+use crate::{Node, Role, ShapeError};
+use gradus_tensor::{Dim, Kind, Shape, Tensor};
+use std::collections::BTreeMap;
+
+/// One application of an operator: what to compute from what.
+pub struct OnnxNode<'a> {
+    /// The operator.
+    pub operator: &'a str,
+    /// The version of the operators that the file was written for.
+    pub version: i64,
+    /// The settings.
+    pub attributes: &'a BTreeMap<String, Attribute>,
+    /// The operands; none for one left out.
+    pub inputs: &'a [Option<Value>],
+    /// The outputs: whether each is wanted.
+    pub outputs: &'a [bool],
+    /// What is being made.
+    pub reader: &'a Reader,
+}
+
+type Result<T> = std::result::Result<T, ShapeError>;
+
+impl OnnxNode<'_> {
+    /// Operand `i`, if it is there.
+    pub fn optional(&self, i: usize) -> Option<&Value> {
+        self.inputs.get(i).and_then(Option::as_ref)
+    }
+
+    /// Operand `i`.
+    pub fn value(&self, i: usize) -> Result<&Value> {
+        self.optional(i).ok_or_else(|| {
+            let expected = format!("an input {i} (counted from 0)");
+            ShapeError::new(expected, format!("{} inputs", self.inputs.len()), "write the file again")
+        })
+    }
+
+    /// Operand `i` as a node with its axes in ONNX's order; stored numbers become weights.
+    pub fn x(&self, i: usize) -> Result<Node> {
+        self.reader.node(self.value(i)?)
+    }
+
+    /// Operand `i` as a node, axis 1 last.
+    pub fn image(&self, i: usize) -> Result<Node> {
+        match self.value(i)? {
+            Value::Traced(traced) => Ok(traced.channels_last()),
+            Value::Known(known) => {
+                let order = channels_last(known.tensor.rank());
+                Ok(self.reader.constant(known, &order, Role::Weight))
+            }
+            Value::List(_) => self.x(i),
+        }
+    }
+
+    /// Operand `i` as a weight of this role with its axes in another order.
+    pub fn weight(&self, i: usize, order: &[usize], role: Role) -> Result<Node> {
+        match self.value(i)? {
+            Value::Known(known) if known.tensor.rank() == order.len() => Ok(self.reader.constant(known, order, role)),
+            _ => {
+                let node = self.x(i)?;
+                if node.shape().rank() != order.len() {
+                    let expected = format!("{} axes", order.len());
+                    return Err(ShapeError::new(expected, node.shape().to_string(), "write the file again"));
+                }
+                Ok(node.permute(order.to_vec()))
+            }
+        }
+    }
+
+    /// The kind of number of operand `i`.
+    pub fn kind(&self, i: usize) -> Result<Kind> {
+        let list = || ShapeError::new("a tensor", "a list of tensors", "take one of them out of the list");
+        self.value(i)?.kind().ok_or_else(list)
+    }
+
+    /// The shape of operand `i`.
+    pub fn shape(&self, i: usize) -> Result<Shape> {
+        let list = || ShapeError::new("a tensor", "a list of tensors", "take one of them out of the list");
+        self.value(i)?.shape().ok_or_else(list)
+    }
+
+    /// The numbers of operand `i`, which must be known.
+    pub fn known(&self, i: usize) -> Result<Tensor> {
+        self.reader.numbers(self.value(i)?)
+    }
+
+    /// The whole numbers of operand `i`, which must be known.
+    pub fn known_ints(&self, i: usize) -> Result<Vec<i64>> {
+        let whole = |extent: Extent| {
+            let help = "give the model's input a fixed batch size";
+            extent.known().ok_or_else(|| ShapeError::new("a number that is known", "a multiple of the batch", help))
+        };
+        self.extents(i)?.into_iter().map(whole).collect()
+    }
+
+    /// The whole numbers of operand `i`, which may grow with the batch.
+    pub fn extents(&self, i: usize) -> Result<Vec<Extent>> {
+        self.reader.extents(self.value(i)?)
+    }
+
+    fn wrong(&self, name: &str, expected: &str, found: &Attribute) -> ShapeError {
+        let expected = format!("{expected} as attribute `{name}`");
+        ShapeError::new(expected, found.describe(), "write the file again")
+    }
+
+    /// A setting that is a whole number.
+    pub fn int(&self, name: &str) -> Result<Option<i64>> {
+        match self.attributes.get(name) {
+            None => Ok(None),
+            Some(Attribute::Int(value)) => Ok(Some(*value)),
+            Some(other) => Err(self.wrong(name, "a whole number", other)),
+        }
+    }
+
+    /// A setting that is a number.
+    pub fn float(&self, name: &str) -> Result<Option<f64>> {
+        match self.attributes.get(name) {
+            None => Ok(None),
+            Some(Attribute::Float(value)) => Ok(Some(f64::from(*value))),
+            Some(other) => Err(self.wrong(name, "a number", other)),
+        }
+    }
+
+    /// A setting that is whole numbers.
+    pub fn ints(&self, name: &str) -> Result<Option<Vec<i64>>> {
+        match self.attributes.get(name) {
+            None => Ok(None),
+            Some(Attribute::Ints(values)) => Ok(Some(values.clone())),
+            Some(other) => Err(self.wrong(name, "whole numbers", other)),
+        }
+    }
+
+    /// A setting that is numbers.
+    pub fn floats(&self, name: &str) -> Result<Option<Vec<f64>>> {
+        match self.attributes.get(name) {
+            None => Ok(None),
+            Some(Attribute::Floats(values)) => Ok(Some(values.iter().map(|&v| f64::from(v)).collect())),
+            Some(other) => Err(self.wrong(name, "numbers", other)),
+        }
+    }
+
+    /// A setting that is text.
+    pub fn text(&self, name: &str) -> Result<Option<&str>> {
+        match self.attributes.get(name) {
+            None => Ok(None),
+            Some(Attribute::Text(text)) => Ok(Some(text)),
+            Some(other) => Err(self.wrong(name, "text", other)),
+        }
+    }
+
+    /// Counted from the end where negative.
+    pub fn axis(&self, axis: i64, rank: usize) -> Result<usize> {
+        let rank = rank as i64;
+        let from_start = if axis < 0 { axis + rank } else { axis };
+        if (0..rank).contains(&from_start) {
+            return Ok(from_start as usize);
+        }
+        let expected = format!("an axis from {} to {}", -rank, rank - 1);
+        Err(ShapeError::new(expected, axis.to_string(), "write the file again"))
+    }
+
+    /// A formula over single elements of operand 0.
+    pub fn unary(&self, f: impl FnOnce(&Node) -> Node) -> Result<Vec<Value>> {
+        let kind = self.kind(0)?;
+        Ok(vec![match self.value(0)? {
+            Value::Traced(Traced { node, last, .. }) => Value::Traced(Traced { node: f(node), kind, last: *last }),
+            _ => Value::traced(f(&self.x(0)?), kind),
+        }])
+    }
+
+    /// A formula over pairs of elements of operands 0 and 1, broadcast by NumPy's rules.
+    pub fn binary(&self, f: impl FnOnce(&Node, &Node) -> Node) -> Result<Vec<Value>> {
+        let kind = self.kind(0)?;
+        let (aligned, last) = self.aligned()?;
+        let [a, b] = &aligned[..] else {
+            let received = format!("{} inputs", self.inputs.len());
+            return Err(ShapeError::new("two inputs", received, "write the file again"));
+        };
+        Ok(vec![Value::Traced(Traced { node: f(a, b), kind, last })])
+    }
+
+    /// All operands with their axes in one order that suits most, and whether that is channels last.
+    pub fn aligned(&self) -> Result<(Vec<Node>, bool)> {
+        let present: Vec<usize> = (0..self.inputs.len()).filter(|&i| self.inputs[i].is_some()).collect();
+        let ranks: Vec<usize> = present.iter().map(|&i| Ok(self.shape(i)?.rank())).collect::<Result<_>>()?;
+        let rank = ranks.iter().copied().max().unwrap_or(0);
+        let is_last = |&i: &usize| matches!(&self.inputs[i], Some(Value::Traced(t)) if t.last);
+        let last = rank > 2 && present.iter().any(is_last);
+        let nodes = present.iter().map(|&i| if last { self.broadcast_image(i, rank) } else { self.x(i) });
+        Ok((nodes.collect::<Result<_>>()?, last))
+    }
+
+    /// Operand `i` with axes of size 1 in front up to `rank`, axis 1 last.
+    fn broadcast_image(&self, i: usize, rank: usize) -> Result<Node> {
+        let own = self.shape(i)?.rank();
+        if own == rank || own == 0 {
+            return if own == 0 { self.x(i) } else { self.image(i) };
+        }
+        let node = self.x(i)?;
+        let dims: Vec<Dim> =
+            std::iter::repeat_n(Dim::Fixed(1), rank - own).chain(node.shape().dims().to_vec()).collect();
+        Ok(node.reshape(dims).permute(channels_last(rank)))
+    }
+
+    /// A name for a variable that the operator needs and the file does not hold.
+    pub fn known_value(&self, i: usize) -> Option<&Known> {
+        match self.optional(i) {
+            Some(Value::Known(known)) => Some(known),
+            _ => None,
+        }
+    }
+}

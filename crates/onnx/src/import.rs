@@ -1,0 +1,423 @@
+//! From a file's graph to nodes of ours.
+
+use crate::error::{OnnxError, Result};
+use crate::file::ModelFile;
+use crate::operators;
+use crate::proto::{
+    AttributeProto, AttributeType, DimensionValue, FunctionProto, GraphProto, NodeProto, TypeProto, TypeValue,
+    ValueInfoProto,
+};
+use crate::tensor::{self, Limits, kind_of, type_name};
+use gradus_graph::onnx::{Attribute, Known, OnnxNode, OnnxOp, Reader, Value};
+use gradus_graph::{Graph, GraphError, Kind, Node, ShapeError};
+use gradus_tensor::{Dim, Shape, Tensor};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+/// The versions of ONNX's operators that are read.
+pub const VERSIONS: std::ops::RangeInclusive<i64> = 7..=27;
+/// Functions within functions.
+const DEPTH: usize = 64;
+/// The most numbers of a table of sizes, axes or other numbers that must be known while a graph is read.
+const KNOWN: usize = 1 << 24;
+
+/// What is known of a model's inputs beyond its file.
+#[derive(Clone, Debug, Default)]
+pub struct Bindings {
+    /// Inputs that become constants.
+    pub constants: BTreeMap<String, Tensor>,
+    /// Shapes of inputs, where the file leaves sizes open.
+    pub shapes: BTreeMap<String, Shape>,
+    /// What a file may ask for.
+    pub limits: Limits,
+}
+
+/// A graph that was read.
+pub struct Imported {
+    /// The graph, with its inputs and weights.
+    pub graph: Graph,
+    /// The outputs, in the file's order.
+    pub outputs: Vec<(String, Value)>,
+    /// Its inputs that are no constants.
+    pub inputs: Vec<(String, Node)>,
+    /// Makes nodes of values.
+    pub reader: Reader,
+}
+
+impl Imported {
+    /// An input that is no constant.
+    pub fn input(&self, name: &str) -> Option<Node> {
+        self.inputs.iter().find(|(n, _)| n == name).map(|(_, node)| node.clone())
+    }
+
+    /// Output `i` as a node with its axes in ONNX's order.
+    ///
+    /// # Errors
+    /// A list of tensors.
+    pub fn output(&self, i: usize) -> Result<Node> {
+        let (name, value) = &self.outputs[i];
+        let place = format!("output `{name}`");
+        self.reader.node(value).map_err(|e| OnnxError::unsupported(place, e.expected, e.received).help(e.help))
+    }
+}
+
+/// Makes a graph of a file's.
+///
+/// # Errors
+/// Everything that is wrong with the file or not supported, with its place; all operators that are missing at once.
+pub fn import(file: &ModelFile, bindings: &Bindings) -> Result<Imported> {
+    Import::new(file, bindings).and_then(|mut import| import.run()).map_err(|e| e.in_file(&file.name))
+}
+
+/// The operators of a model that are not read, each once, sorted.
+pub fn missing(file: &ModelFile) -> Vec<String> {
+    let table = operators::table();
+    let functions: BTreeSet<_> = file.model.functions.iter().map(|f| (f.domain.as_str(), f.name.as_str())).collect();
+    let mut found = BTreeSet::new();
+    let mut nodes: Vec<&NodeProto> = file.graph().node.iter().collect();
+    nodes.extend(file.model.functions.iter().flat_map(|f| &f.node));
+    while let Some(node) = nodes.pop() {
+        let standard = is_standard(&node.domain) && table.contains_key(node.op_type.as_str());
+        if !standard && !functions.contains(&(node.domain.as_str(), node.op_type.as_str())) {
+            let domain = if is_standard(&node.domain) { String::new() } else { format!("{}.", node.domain) };
+            found.insert(format!("{domain}{}", node.op_type));
+        }
+        for attribute in &node.attribute {
+            nodes.extend(attribute.g.iter().flat_map(|g| &g.node));
+            nodes.extend(attribute.graphs.iter().flat_map(|g| &g.node));
+        }
+    }
+    found.into_iter().collect()
+}
+
+fn is_standard(domain: &str) -> bool {
+    matches!(domain, "" | "ai.onnx")
+}
+
+struct Import<'a> {
+    file: &'a ModelFile,
+    bindings: &'a Bindings,
+    table: HashMap<&'static str, OnnxOp>,
+    functions: HashMap<(&'a str, &'a str), &'a FunctionProto>,
+    reader: Reader,
+    /// Bytes of stored values so far.
+    stored: u64,
+}
+
+/// Values by name.
+type Scope = HashMap<String, Option<Value>>;
+
+impl<'a> Import<'a> {
+    fn new(file: &'a ModelFile, bindings: &'a Bindings) -> Result<Import<'a>> {
+        let missing = missing(file);
+        if !missing.is_empty() {
+            let received = format!("{} (not supported)", missing.join(", "));
+            return Err(OnnxError::unsupported("the whole graph", "operators that are supported", received));
+        }
+        let functions = file.model.functions.iter().map(|f| ((f.domain.as_str(), f.name.as_str()), f)).collect();
+        let reader = Reader::new(&Graph::new(), KNOWN);
+        Ok(Import { file, bindings, table: operators::table(), functions, reader, stored: 0 })
+    }
+
+    fn run(&mut self) -> Result<Imported> {
+        let version = version(&self.file.model.opset_import)?;
+        let graph = self.file.graph();
+        let mut scope = Scope::new();
+        self.initializers(graph, &mut scope)?;
+        let inputs = self.inputs(graph, &mut scope)?;
+        self.nodes(&graph.node, version, &mut scope, &BTreeMap::new(), 0)?;
+        let mut outputs = vec![];
+        for output in &graph.output {
+            let value = scope.get(&output.name).and_then(Option::as_ref).ok_or_else(|| {
+                OnnxError::unreadable(
+                    format!("output `{}`", output.name),
+                    "a value that a node computes",
+                    "none of this name",
+                )
+            })?;
+            outputs.push((output.name.clone(), value.clone()));
+        }
+        let graph = self.reader.graph().clone();
+        Ok(Imported { reader: std::mem::replace(&mut self.reader, Reader::new(&graph, KNOWN)), graph, outputs, inputs })
+    }
+
+    fn initializers(&mut self, graph: &GraphProto, scope: &mut Scope) -> Result<()> {
+        if let Some(sparse) = graph.sparse_initializer.first() {
+            let name = sparse.values.as_ref().map(|v| v.name.clone()).unwrap_or_default();
+            return Err(OnnxError::unsupported(format!("stored tensor `{name}`"), "a dense tensor", "a sparse one"));
+        }
+        for stored in &graph.initializer {
+            let read = tensor::read(stored, self.file.folder.as_deref(), self.bindings.limits)?;
+            self.stored += (read.len() * read.kind().bytes()) as u64;
+            let place = format!("stored tensor `{}`", stored.name);
+            if self.stored > self.bindings.limits.memory {
+                let expected = format!("at most {} bytes of stored values", self.bindings.limits.memory);
+                return Err(OnnxError::unreadable(place, expected, format!("{} bytes", self.stored)));
+            }
+            let known = Known { tensor: Arc::new(read), name: Some(stored.name.as_str().into()) };
+            if scope.insert(stored.name.clone(), Some(Value::Known(known))).is_some() {
+                return Err(OnnxError::unreadable(place, "one stored tensor of a name", "two"));
+            }
+        }
+        Ok(())
+    }
+
+    fn inputs(&mut self, graph: &GraphProto, scope: &mut Scope) -> Result<Vec<(String, Node)>> {
+        let batch = batch_name(graph, scope);
+        let mut inputs = vec![];
+        for input in &graph.input {
+            if let Some(tensor) = self.bindings.constants.get(&input.name) {
+                scope.insert(input.name.clone(), Some(Value::known(tensor.clone())));
+                continue;
+            }
+            if scope.contains_key(&input.name) {
+                continue;
+            }
+            let place = format!("input `{}`", input.name);
+            let (data_type, shape) = tensor_type(input, &place)?;
+            let kind = kind_of(data_type)
+                .ok_or_else(|| OnnxError::unsupported(&place, "numbers of 8 to 64 bits", type_name(data_type)))?;
+            let shape = match (self.bindings.shapes.get(&input.name), shape) {
+                (Some(shape), _) => shape.clone(),
+                (None, Some(shape)) => symbolic(shape, batch.as_deref(), &place)?,
+                (None, None) => {
+                    let error = OnnxError::unsupported(&place, "a known number of axes", "a shape that is not stated");
+                    return Err(error.help("state the input's shape"));
+                }
+            };
+            let meaning = if kind.is_float() { Kind::Real } else { Kind::Index };
+            let node = self.reader.graph().add_input(&input.name, shape, meaning);
+            scope.insert(input.name.clone(), Some(Value::traced(node.clone(), kind)));
+            inputs.push((input.name.clone(), node));
+        }
+        Ok(inputs)
+    }
+
+    fn nodes(
+        &mut self,
+        nodes: &[NodeProto],
+        version: i64,
+        scope: &mut Scope,
+        given: &BTreeMap<String, Attribute>,
+        depth: usize,
+    ) -> Result<()> {
+        let computed: BTreeSet<&str> = nodes.iter().flat_map(|n| &n.output).map(String::as_str).collect();
+        for (index, node) in nodes.iter().enumerate() {
+            let place = place(node, index);
+            let mut inputs = vec![];
+            for name in &node.input {
+                let value = match scope.get(name) {
+                    Some(value) => value.clone(),
+                    None if name.is_empty() => None,
+                    None => {
+                        let received = match computed.contains(name.as_str()) {
+                            true => {
+                                format!("`{name}`, which is computed later or from this node: a cycle or wrong order")
+                            }
+                            false => format!("`{name}`, which nothing computes"),
+                        };
+                        return Err(OnnxError::unreadable(&place, "inputs that earlier nodes compute", received));
+                    }
+                };
+                inputs.push(value);
+            }
+            let attributes = attributes(&node.attribute, given, &place)?;
+            let outputs = self.apply(node, version, &inputs, &attributes, &place, depth)?;
+            for (name, value) in node.output.iter().zip(outputs) {
+                if !name.is_empty() && scope.insert(name.clone(), value).is_some() {
+                    let received = format!("`{name}` for the second time");
+                    return Err(OnnxError::unreadable(&place, "outputs with names of their own", received));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn apply(
+        &mut self,
+        node: &NodeProto,
+        version: i64,
+        inputs: &[Option<Value>],
+        attributes: &BTreeMap<String, Attribute>,
+        place: &str,
+        depth: usize,
+    ) -> Result<Vec<Option<Value>>> {
+        if let Some(function) = self.functions.get(&(node.domain.as_str(), node.op_type.as_str())).copied() {
+            return self.call(function, inputs, attributes, place, depth);
+        }
+        let op = self.table[node.op_type.as_str()];
+        let wanted: Vec<bool> = node.output.iter().map(|name| !name.is_empty()).collect();
+        let application =
+            OnnxNode { operator: &node.op_type, version, attributes, inputs, outputs: &wanted, reader: &self.reader };
+        let refuse = |e: ShapeError| OnnxError::unsupported(place, e.expected, e.received).help(e.help);
+        let values = (op.read)(&application).map_err(refuse)?;
+        for value in &values {
+            self.check(value, place)?;
+        }
+        if let Some(name) = node.output.iter().skip(values.len()).find(|name| !name.is_empty()) {
+            let received = format!("`{name}`, output {} of this node", values.len());
+            return Err(OnnxError::unsupported(place, format!("{} outputs", values.len()), received));
+        }
+        Ok(values.into_iter().map(Some).collect())
+    }
+
+    /// A value must be sound and small enough.
+    fn check(&self, value: &Value, place: &str) -> Result<()> {
+        let Value::Traced(traced) = value else { return Ok(()) };
+        if traced.node.is_poisoned() {
+            let error = self.reader.graph().model(&[("y", &traced.node)]).err();
+            return Err(match error {
+                Some(GraphError::Shape { expected, received, help, .. }) => {
+                    OnnxError::unreadable(place, expected, received).help(help)
+                }
+                Some(other) => OnnxError::unreadable(place, "a graph that fits together", other.to_string()),
+                None => OnnxError::unreadable(place, "a graph that fits together", "one that does not"),
+            });
+        }
+        let sizes = traced.node.shape().at(1);
+        let bytes = sizes.iter().try_fold(4u64, |n, &d| n.checked_mul(d as u64));
+        if bytes.is_none_or(|bytes| bytes > self.bindings.limits.memory) {
+            let expected = format!("a result of at most {} bytes", self.bindings.limits.memory);
+            return Err(OnnxError::unreadable(place, expected, format!("sizes {sizes:?}")));
+        }
+        Ok(())
+    }
+
+    fn call(
+        &mut self,
+        function: &'a FunctionProto,
+        inputs: &[Option<Value>],
+        attributes: &BTreeMap<String, Attribute>,
+        place: &str,
+        depth: usize,
+    ) -> Result<Vec<Option<Value>>> {
+        if depth >= DEPTH {
+            return Err(OnnxError::unreadable(place, format!("at most {DEPTH} functions within each other"), "more"));
+        }
+        let mut given = crate::import::attributes(&function.attribute_proto, &BTreeMap::new(), place)?;
+        given.extend(attributes.clone());
+        let padded = inputs.iter().cloned().chain(std::iter::repeat(None));
+        let mut scope: Scope = function.input.iter().cloned().zip(padded).collect();
+        let version = version(&function.opset_import)?;
+        self.nodes(&function.node, version, &mut scope, &given, depth + 1)?;
+        function
+            .output
+            .iter()
+            .map(|name| {
+                let error = || OnnxError::unreadable(place, "outputs that the function computes", format!("`{name}`"));
+                scope.remove(name).ok_or_else(error)
+            })
+            .collect()
+    }
+}
+
+/// Where a node is: its name or its number, and its operator.
+fn place(node: &NodeProto, index: usize) -> String {
+    match node.name.as_str() {
+        "" => format!("node {index} ({})", node.op_type),
+        name => format!("node `{name}` ({})", node.op_type),
+    }
+}
+
+/// The version of ONNX's own operators.
+fn version(imports: &[crate::proto::OperatorSetIdProto]) -> Result<i64> {
+    let version = imports.iter().find(|o| is_standard(&o.domain)).map_or(1, |o| o.version);
+    if VERSIONS.contains(&version) {
+        return Ok(version);
+    }
+    let expected = format!("operators of version {} to {}", VERSIONS.start(), VERSIONS.end());
+    Err(OnnxError::unsupported("the whole file", expected, format!("version {version}")))
+}
+
+/// The name that the first axis of the first input has, if it has one: the batch.
+fn batch_name(graph: &GraphProto, scope: &Scope) -> Option<String> {
+    let first = graph.input.iter().find(|input| !scope.contains_key(&input.name))?;
+    let (_, shape) = tensor_type(first, "").ok()?;
+    match shape?.first()? {
+        Some(DimensionValue::Param(name)) if !name.is_empty() => Some(name.clone()),
+        _ => None,
+    }
+}
+
+/// A tensor's kind of number and sizes.
+fn tensor_type<'v>(info: &'v ValueInfoProto, place: &str) -> Result<(i32, Option<Vec<Option<&'v DimensionValue>>>)> {
+    match info.r#type.as_ref().and_then(|t: &TypeProto| t.value.as_ref()) {
+        Some(TypeValue::Tensor(tensor)) => {
+            let sizes = tensor.shape.as_ref().map(|s| s.dim.iter().map(|d| d.value.as_ref()).collect());
+            Ok((tensor.elem_type, sizes))
+        }
+        Some(_) => Err(OnnxError::unsupported(place, "a tensor", "a list, a dictionary or an optional value")),
+        None => Err(OnnxError::unreadable(place, "a type", "none")),
+    }
+}
+
+/// Sizes, of which the first may be open and named ones are the batch if that has the same name.
+fn symbolic(sizes: Vec<Option<&DimensionValue>>, batch: Option<&str>, place: &str) -> Result<Shape> {
+    let dim = |(axis, size): (usize, Option<&DimensionValue>)| match size {
+        Some(DimensionValue::Value(size)) if *size >= 0 => Ok(Dim::Fixed(*size as usize)),
+        Some(DimensionValue::Param(name)) if Some(name.as_str()) == batch => Ok(Dim::Batch(1)),
+        None | Some(DimensionValue::Param(_)) if axis == 0 => Ok(Dim::Batch(1)),
+        Some(DimensionValue::Value(size)) => {
+            Err(OnnxError::unreadable(place, format!("a size of 0 or more as axis {axis}"), size.to_string()))
+        }
+        other => {
+            let received = match other {
+                Some(DimensionValue::Param(name)) => format!("`{name}`"),
+                _ => "an open size".into(),
+            };
+            let error = OnnxError::unsupported(place, format!("a fixed size as axis {axis}"), received);
+            Err(error.help("bind the input to a shape; only one size, the batch, can stay open"))
+        }
+    };
+    Ok(Shape::new(sizes.into_iter().enumerate().map(dim).collect::<Result<Vec<_>>>()?))
+}
+
+/// Settings by name; those of a function's body may come from its call.
+fn attributes(
+    list: &[AttributeProto],
+    given: &BTreeMap<String, Attribute>,
+    place: &str,
+) -> Result<BTreeMap<String, Attribute>> {
+    let mut attributes = BTreeMap::new();
+    for attribute in list {
+        let value = match attribute.ref_attr_name.as_str() {
+            "" => Some(read_attribute(attribute, place)?),
+            name => given.get(name).cloned(),
+        };
+        if let Some(value) = value
+            && attributes.insert(attribute.name.clone(), value).is_some()
+        {
+            let received = format!("two named `{}`", attribute.name);
+            return Err(OnnxError::unreadable(place, "attributes with names of their own", received));
+        }
+    }
+    Ok(attributes)
+}
+
+fn read_attribute(attribute: &AttributeProto, place: &str) -> Result<Attribute> {
+    let text = |bytes: &[u8]| {
+        let error = || OnnxError::unreadable(place, format!("text as attribute `{}`", attribute.name), "bytes");
+        String::from_utf8(bytes.to_vec()).map_err(|_| error())
+    };
+    let kind = AttributeType::try_from(attribute.r#type).unwrap_or(AttributeType::Undefined);
+    Ok(match kind {
+        AttributeType::Float => Attribute::Float(attribute.f),
+        AttributeType::Int => Attribute::Int(attribute.i),
+        AttributeType::String => Attribute::Text(text(&attribute.s)?),
+        AttributeType::Floats => Attribute::Floats(attribute.floats.clone()),
+        AttributeType::Ints => Attribute::Ints(attribute.ints.clone()),
+        AttributeType::Strings => Attribute::Texts(attribute.strings.iter().map(|s| text(s)).collect::<Result<_>>()?),
+        AttributeType::Tensor => {
+            let error = || OnnxError::unreadable(place, format!("a tensor as attribute `{}`", attribute.name), "none");
+            Attribute::Tensor(tensor::read(attribute.t.as_ref().ok_or_else(error)?, None, Limits::default())?)
+        }
+        AttributeType::Graph | AttributeType::Graphs => Attribute::Other("a graph"),
+        AttributeType::SparseTensor | AttributeType::SparseTensors => Attribute::Other("a sparse tensor"),
+        AttributeType::TypeProto | AttributeType::TypeProtos => Attribute::Other("a type"),
+        AttributeType::Tensors => Attribute::Other("tensors"),
+        AttributeType::Undefined => {
+            let expected = format!("the type of attribute `{}`", attribute.name);
+            return Err(OnnxError::unreadable(place, expected, format!("type {}", attribute.r#type)));
+        }
+    })
+}
