@@ -509,6 +509,38 @@ impl Node {
         }
     }
 
+    /// The elements at these places along an axis of fixed size, in their order.
+    #[track_caller]
+    pub fn pick(&self, axis: isize, places: &[usize]) -> Node {
+        let step = places.get(1).map_or(1, |&second| second.saturating_sub(places[0]));
+        if let (Some(&first), Some(&last), true) = (places.first(), places.last(), step > 0)
+            && places.iter().enumerate().all(|(i, &place)| place == first + i * step)
+        {
+            return self.slice_step(axis, first..last + 1, step);
+        }
+        let numbers: Vec<f64> = places.iter().map(|&place| place as f64).collect();
+        let name = format!("places_{}", self.graph.variables().len());
+        let index = self.graph.variable(&name, [places.len()], crate::Values(numbers), Role::Frozen);
+        self.gather(axis, &index)
+    }
+
+    /// The elements in reverse order along an axis of fixed size.
+    #[track_caller]
+    pub fn reverse(&self, axis: isize) -> Node {
+        let axes = match self.resolve(&[axis]) {
+            Ok(axes) => axes,
+            Err(poisoned) => return poisoned,
+        };
+        match self.shape().dims()[axes[0]] {
+            Dim::Fixed(size) => self.pick(axis, &(0..size).rev().collect::<Vec<_>>()),
+            Dim::Batch(_) => {
+                let received = format!("axis {axis} of {}", self.shape());
+                let error = ShapeError::new("an axis of fixed size", received, "choose another axis");
+                self.graph.refuse("reverse", error)
+            }
+        }
+    }
+
     /// Slices added up at the places that `index` names along a new axis of this size: the reverse of [`Node::gather`].
     #[track_caller]
     pub fn scatter_add(&self, axis: usize, index: &Node, size: usize) -> Node {

@@ -15,7 +15,7 @@ pub use attribute::Attribute;
 pub use evaluate::Extent;
 pub use node::OnnxNode;
 pub use reader::Reader;
-pub use value::{Known, Traced, Value};
+pub use value::{Known, Traced, Value, channels_last, channels_second};
 
 use crate::ShapeError;
 

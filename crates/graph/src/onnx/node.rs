@@ -3,7 +3,7 @@
 use super::attribute::Attribute;
 use super::evaluate::Extent;
 use super::reader::Reader;
-use super::value::{Known, Traced, Value, channels_last};
+use super::value::{Traced, Value, channels_last};
 use crate::{Node, Role, ShapeError};
 use gradus_tensor::{Dim, Kind, Shape, Tensor};
 use std::collections::BTreeMap;
@@ -207,11 +207,83 @@ impl OnnxNode<'_> {
         Ok(node.reshape(dims).permute(channels_last(rank)))
     }
 
-    /// A name for a variable that the operator needs and the file does not hold.
-    pub fn known_value(&self, i: usize) -> Option<&Known> {
-        match self.optional(i) {
-            Some(Value::Known(known)) => Some(known),
-            _ => None,
+    /// A comparison of operands 0 and 1.
+    pub fn compare(&self, f: impl FnOnce(&Node, &Node) -> Node) -> Result<Vec<Value>> {
+        Ok(self.binary(f)?.into_iter().map(|value| value.of_kind(Kind::Bool)).collect())
+    }
+
+    /// A formula over pairs, applied to all operands one after the other.
+    pub fn folded(&self, f: impl Fn(&Node, &Node) -> Node) -> Result<Vec<Value>> {
+        let (kind, (nodes, last)) = (self.kind(0)?, self.aligned()?);
+        let node = nodes.into_iter().reduce(|a, b| f(&a, &b)).expect("operand 0 is there");
+        Ok(vec![Value::Traced(Traced { node, kind, last })])
+    }
+
+    /// The axes of a reduction or of `Squeeze`: an attribute in old versions, then an input.
+    pub fn axes(&self) -> Result<Option<Vec<i64>>> {
+        match (self.ints("axes")?, self.optional(1)) {
+            (Some(axes), _) => Ok(Some(axes)),
+            (None, Some(_)) => self.known_ints(1).map(Some),
+            (None, None) => Ok(None),
         }
+    }
+
+    /// A reduction of operand 0 over its axes, all if none are named; `empty` is that of no elements.
+    pub fn reduced(&self, empty: f64, f: impl FnOnce(&Node, &[isize]) -> Node) -> Result<Vec<Value>> {
+        let (shape, kind) = (self.shape(0)?, self.kind(0)?);
+        let named = self.axes()?.unwrap_or_default();
+        let none = named.is_empty() && self.int("noop_with_empty_axes")?.unwrap_or(0) != 0;
+        let axes: Vec<usize> = match named.is_empty() {
+            true => (0..if none { 0 } else { shape.rank() }).collect(),
+            false => named.into_iter().map(|axis| self.axis(axis, shape.rank())).collect::<Result<_>>()?,
+        };
+        let size = |axis: usize| if axes.contains(&axis) { Dim::Fixed(1) } else { shape.dims()[axis] };
+        let kept: Vec<Dim> = (0..shape.rank()).map(size).collect();
+        let result = if shape.at(1).contains(&0) {
+            if kept.contains(&Dim::Fixed(0)) {
+                return Ok(vec![Value::empty(Shape::new(kept).at(1), kind)]);
+            }
+            self.reader.graph().fill(empty, kept)
+        } else {
+            f(&self.x(0)?, &axes.iter().map(|&axis| axis as isize).collect::<Vec<_>>())
+        };
+        if self.int("keepdims")?.unwrap_or(1) != 0 {
+            return Ok(vec![Value::traced(result, kind)]);
+        }
+        let rest: Vec<Dim> =
+            (0..shape.rank()).filter(|axis| !axes.contains(axis)).map(|axis| shape.dims()[axis]).collect();
+        Ok(vec![Value::traced(result.reshape(rest), kind)])
+    }
+
+    /// The sizes that operand `i` holds.
+    pub fn dims(&self, i: usize) -> Result<Vec<Dim>> {
+        let dim = |extent: Extent| {
+            let help = "write the file again";
+            extent.dim().ok_or_else(|| ShapeError::new("sizes of 0 or more", format!("{extent:?}"), help))
+        };
+        self.extents(i)?.into_iter().map(dim).collect()
+    }
+
+    /// Operand `i` as indices into an axis of this size, negative ones counted from the end.
+    pub fn index(&self, i: usize, size: Dim) -> Result<Node> {
+        let Dim::Fixed(size) = size else {
+            return Err(ShapeError::new(
+                "an axis of fixed size",
+                "one that grows with the batch",
+                "choose another axis",
+            ));
+        };
+        if let Value::Known(known) = self.value(i)? {
+            let indices = known.tensor.values().to_i64();
+            if let Some(index) = indices.iter().find(|&&index| index >= size as i64 || index < -(size as i64)) {
+                let expected = format!("indices from {} to {}", -(size as i64), size as i64 - 1);
+                return Err(ShapeError::new(expected, index.to_string(), "write the file again"));
+            }
+            let counted: Vec<i64> = indices.into_iter().map(|j| if j < 0 { j + size as i64 } else { j }).collect();
+            let tensor = Tensor::new(known.tensor.shape(), counted).expect("as many as before");
+            return self.reader.node(&Value::known(tensor));
+        }
+        let index = self.x(i)?;
+        Ok(index.lt(0.0).select(&index + size as f64, &index))
     }
 }

@@ -46,12 +46,25 @@ impl Value {
         Value::Known(Known { tensor: Arc::new(tensor), name: None })
     }
 
+    /// A value without elements.
+    pub fn empty(sizes: Vec<usize>, kind: Kind) -> Value {
+        Value::known(Tensor::zeros(sizes, kind).expect("no elements need no memory"))
+    }
+
     /// The kind of number; none for a list.
     pub fn kind(&self) -> Option<Kind> {
         match self {
             Value::Known(known) => Some(known.tensor.values().kind()),
             Value::Traced(traced) => Some(traced.kind),
             Value::List(_) => None,
+        }
+    }
+
+    /// The same numbers under another kind.
+    pub fn of_kind(self, kind: Kind) -> Value {
+        match self {
+            Value::Traced(traced) => Value::Traced(Traced { kind, ..traced }),
+            other => other,
         }
     }
 
@@ -96,7 +109,7 @@ impl Traced {
 }
 
 /// The order of axes that puts axis 1 last.
-pub(super) fn channels_last(rank: usize) -> Vec<usize> {
+pub fn channels_last(rank: usize) -> Vec<usize> {
     let mut order: Vec<usize> = (0..rank).collect();
     if rank > 2 {
         order.remove(1);
@@ -106,7 +119,7 @@ pub(super) fn channels_last(rank: usize) -> Vec<usize> {
 }
 
 /// The order of axes that brings the last one back behind the first.
-pub(super) fn channels_second(rank: usize) -> Vec<usize> {
+pub fn channels_second(rank: usize) -> Vec<usize> {
     let mut order: Vec<usize> = (0..rank).collect();
     if rank > 2 {
         let last = order.pop().expect("more than two axes");

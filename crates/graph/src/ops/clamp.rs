@@ -1,6 +1,7 @@
 //! Limits to an interval, `y = min(max(x, low), high)`; the derivative at a bound is 0.
 
 use crate::Node;
+use crate::onnx::{OnnxNode, OnnxOp, Value};
 use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError};
 use gradus_tensor::Shape;
 
@@ -15,6 +16,7 @@ pub struct Clamp {
 
 impl OpDef for Clamp {
     const NAME: &'static str = "clamp";
+    const ONNX: &'static [OnnxOp] = &[OnnxOp { name: "Clip", read: read }];
 
     fn shape(&self, x: &[&Shape]) -> Result<Shape, ShapeError> {
         if self.low <= self.high {
@@ -37,4 +39,31 @@ impl OpDef for Clamp {
         let clamp = Clamp { low: -1.0, high: 0.5 };
         vec![Case::new(clamp, [Shape::batched(&[5])]).avoiding(-1.0).avoiding(0.5).first_order()]
     }
+}
+
+/// Clip: the bounds are attributes before version 11, and optional inputs since. The upper one wins.
+fn read(n: &OnnxNode) -> Result<Vec<Value>, ShapeError> {
+    let attributes = n.version < 11;
+    let bound = |i: usize, name: &str| match (attributes, n.optional(i)) {
+        (true, _) => Ok(n.float(name)?.map(|bound| (Some(bound), None))),
+        (false, Some(Value::Known(known))) if known.tensor.len() == 1 => Ok(Some((Some(known.tensor.to_f64()[0]), None))),
+        (false, Some(_)) => Ok(Some((None, Some(n.x(i)?)))),
+        (false, None) => Ok(None),
+    };
+    let (low, high) = (bound(1, "min")?, bound(2, "max")?);
+    n.unary(|x| match (&low, &high) {
+        (Some((Some(low), _)), Some((Some(high), _))) if low <= high => x.clamp(*low, *high),
+        _ => {
+            let raised = match low {
+                Some((Some(low), _)) => x.maximum(low),
+                Some((_, Some(low))) => x.maximum(low),
+                _ => x.clone(),
+            };
+            match high {
+                Some((Some(high), _)) => raised.minimum(high),
+                Some((_, Some(high))) => raised.minimum(high),
+                _ => raised,
+            }
+        }
+    })
 }

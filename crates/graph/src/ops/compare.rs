@@ -1,6 +1,7 @@
 //! Comparisons of two numbers, 1 or 0, with broadcasting.
 
 use crate::Node;
+use crate::onnx::OnnxOp;
 use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError, broadcast};
 use gradus_kernels::Binary;
 use gradus_tensor::Shape;
@@ -31,6 +32,7 @@ pub struct Compare {
 
 impl OpDef for Compare {
     const NAME: &'static str = "compare";
+    const ONNX: &'static [OnnxOp] = &[OnnxOp { name: "Equal", read: |n| n.compare(|a, b| a.eq(b)) }, OnnxOp { name: "Less", read: |n| n.compare(|a, b| a.lt(b)) }, OnnxOp { name: "LessOrEqual", read: |n| n.compare(|a, b| a.le(b)) }, OnnxOp { name: "Greater", read: |n| n.compare(|a, b| a.gt(b)) }, OnnxOp { name: "GreaterOrEqual", read: |n| n.compare(|a, b| a.ge(b)) }];
 
     fn shape(&self, x: &[&Shape]) -> Result<Shape, ShapeError> {
         broadcast(x[0], x[1])

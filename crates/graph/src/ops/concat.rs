@@ -1,6 +1,7 @@
 //! Values one after the other along an axis.
 
 use crate::Node;
+use crate::onnx::{OnnxNode, OnnxOp, Traced, Value, channels_last};
 use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError};
 use gradus_tensor::{Dim, Shape};
 
@@ -13,6 +14,7 @@ pub struct Concat {
 
 impl OpDef for Concat {
     const NAME: &'static str = "concat";
+    const ONNX: &'static [OnnxOp] = &[OnnxOp { name: "Concat", read: read }];
 
     fn shape(&self, x: &[&Shape]) -> Result<Shape, ShapeError> {
         let received = || x.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
@@ -55,5 +57,19 @@ impl OpDef for Concat {
             Case::new(Concat { axis: 1 }, [Shape::batched(&[3]), Shape::batched(&[1]), Shape::batched(&[4])]).first_order(),
             Case::new(Concat { axis: 0 }, [[2, 3].into(), [1, 3].into()]).first_order(),
         ]
+    }
+}
+
+/// Concat: channels stay last where all operands have them there.
+fn read(n: &OnnxNode) -> Result<Vec<Value>, ShapeError> {
+    let (kind, rank) = (n.kind(0)?, n.shape(0)?.rank());
+    let axis = n.axis(n.int("axis")?.unwrap_or(if n.version < 4 { 1 } else { 0 }), rank)?;
+    let (x, last) = n.aligned()?;
+    let filled: Vec<&Node> = x.iter().filter(|x| !x.shape().at(1).contains(&0)).collect();
+    let axis = if last { channels_last(rank).iter().position(|&a| a == axis).unwrap_or(axis) } else { axis };
+    match &filled[..] {
+        [] => Ok(vec![n.value(0)?.clone()]),
+        [one] => Ok(vec![Value::Traced(Traced { node: (*one).clone(), kind, last })]),
+        several => Ok(vec![Value::Traced(Traced { node: Node::concat(several, axis as isize), kind, last })]),
     }
 }

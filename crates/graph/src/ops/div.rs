@@ -1,5 +1,6 @@
 //! Quotient, `y = a/b`, with broadcasting.
 
+use crate::onnx::{OnnxNode, OnnxOp, Value};
 use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError, broadcast};
 use crate::Node;
 use gradus_tensor::Shape;
@@ -10,6 +11,7 @@ pub struct Div;
 
 impl OpDef for Div {
     const NAME: &'static str = "div";
+    const ONNX: &'static [OnnxOp] = &[OnnxOp { name: "Div", read: read }];
 
     fn shape(&self, x: &[&Shape]) -> Result<Shape, ShapeError> {
         broadcast(x[0], x[1])
@@ -30,4 +32,13 @@ impl OpDef for Div {
             Case::new(Div, [[4, 1].into(), Shape::batched(&[1, 3])]).within(0.4, 2.0),
         ]
     }
+}
+
+/// Div: whole numbers are divided without a rest, rounded towards 0.
+fn read(n: &OnnxNode) -> Result<Vec<Value>, ShapeError> {
+    let whole = !n.kind(0)?.is_float();
+    n.binary(|a, b| {
+        let quotient = a / b;
+        if whole { quotient.sign() * quotient.abs().floor() } else { quotient }
+    })
 }

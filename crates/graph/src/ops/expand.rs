@@ -1,6 +1,7 @@
 //! A value repeated along axes of size 1, by NumPy's broadcasting rules. No work: it is read with stride 0.
 
 use crate::Node;
+use crate::onnx::{OnnxNode, OnnxOp, Value};
 use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError, broadcast};
 use gradus_tensor::Shape;
 
@@ -13,6 +14,7 @@ pub struct Expand {
 
 impl OpDef for Expand {
     const NAME: &'static str = "expand";
+    const ONNX: &'static [OnnxOp] = &[OnnxOp { name: "Expand", read: read }];
 
     fn shape(&self, x: &[&Shape]) -> Result<Shape, ShapeError> {
         match broadcast(x[0], &self.shape) {
@@ -40,4 +42,11 @@ impl OpDef for Expand {
             Case::new(Expand { shape: [4, 3].into() }, [Shape::scalar()]).first_order(),
         ]
     }
+}
+
+/// Expand: both shapes may grow.
+fn read(n: &OnnxNode) -> Result<Vec<Value>, ShapeError> {
+    let (x, kind) = (n.x(0)?, n.kind(0)?);
+    let shape = Shape::new(n.dims(1)?);
+    Ok(vec![Value::traced(x.expand(broadcast(&x.shape(), &shape)?), kind)])
 }

@@ -1,6 +1,7 @@
 //! Slices along an axis, chosen by index: the lookup of an embedding table.
 
 use crate::Node;
+use crate::onnx::{OnnxNode, OnnxOp, Value};
 use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError};
 use gradus_tensor::{Dim, Shape};
 
@@ -14,6 +15,7 @@ pub struct Gather {
 
 impl OpDef for Gather {
     const NAME: &'static str = "gather";
+    const ONNX: &'static [OnnxOp] = &[OnnxOp { name: "Gather", read: read }];
 
     fn shape(&self, x: &[&Shape]) -> Result<Shape, ShapeError> {
         let Some(Dim::Fixed(_)) = x[0].dims().get(self.axis) else {
@@ -45,4 +47,12 @@ impl OpDef for Gather {
             Case::new(Gather { axis: 1 }, [[2, 4, 3].into(), [6].into()]).index(1, 4).first_order(),
         ]
     }
+}
+
+/// Gather: negative indices count from the end.
+fn read(n: &OnnxNode) -> Result<Vec<Value>, ShapeError> {
+    let (x, kind) = (n.x(0)?, n.kind(0)?);
+    let axis = n.axis(n.int("axis")?.unwrap_or(0), x.shape().rank())?;
+    let index = n.index(1, x.shape().dims()[axis])?;
+    Ok(vec![Value::traced(x.gather(axis as isize, &index), kind)])
 }

@@ -1,6 +1,8 @@
 //! Logarithm of the softmax over the last axis, `y = x - m - ln Σ e^(x-m)` with m the row's maximum.
 
 use crate::Node;
+use super::softmax::over_rows;
+use crate::onnx::OnnxOp;
 use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError};
 use gradus_tensor::Shape;
 
@@ -10,6 +12,7 @@ pub struct LogSoftmax;
 
 impl OpDef for LogSoftmax {
     const NAME: &'static str = "log_softmax";
+    const ONNX: &'static [OnnxOp] = &[OnnxOp { name: "LogSoftmax", read: |n| over_rows(n, Node::log_softmax) }];
 
     fn shape(&self, x: &[&Shape]) -> Result<Shape, ShapeError> {
         super::softmax::rows(x[0])

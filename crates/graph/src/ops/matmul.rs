@@ -2,6 +2,7 @@
 //! transposed without a copy.
 
 use crate::Node;
+use crate::onnx::{OnnxNode, OnnxOp, Value};
 use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError, broadcast};
 use gradus_tensor::Shape;
 
@@ -16,6 +17,7 @@ pub struct MatMul {
 
 impl OpDef for MatMul {
     const NAME: &'static str = "matmul";
+    const ONNX: &'static [OnnxOp] = &[OnnxOp { name: "MatMul", read: read }];
 
     fn shape(&self, x: &[&Shape]) -> Result<Shape, ShapeError> {
         let received = || {
@@ -63,4 +65,20 @@ impl OpDef for MatMul {
         cases.push(Case::new(op, [Shape::batched(&[2, 3, 4]), [2, 4, 3].into()]));
         cases
     }
+}
+
+/// MatMul: a vector is a row on the left and a column on the right.
+fn read(n: &OnnxNode) -> Result<Vec<Value>, ShapeError> {
+    let (a, b, kind) = (n.x(0)?, n.x(1)?, n.kind(0)?);
+    let (row, column) = (a.shape().rank() == 1, b.shape().rank() == 1);
+    let a = if row { a.unsqueeze(0) } else { a };
+    let b = if column { b.unsqueeze(1) } else { b };
+    let mut y = a.matmul(&b);
+    if column {
+        y = y.squeeze(-1);
+    }
+    if row {
+        y = y.squeeze(if column { -1 } else { -2 });
+    }
+    Ok(vec![Value::traced(y, kind)])
 }

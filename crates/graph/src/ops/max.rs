@@ -1,6 +1,7 @@
 //! The largest element along an axis, which stays with size 1. The gradient goes to the first of several equal ones.
 
 use crate::Node;
+use crate::onnx::OnnxOp;
 use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError};
 use gradus_kernels::instr::Fold;
 use gradus_tensor::Shape;
@@ -15,6 +16,7 @@ pub struct Max {
 
 impl OpDef for Max {
     const NAME: &'static str = "max";
+    const ONNX: &'static [OnnxOp] = &[OnnxOp { name: "ReduceMax", read: |n| n.reduced(f64::NEG_INFINITY, |x, axes| x.max(axes)) }, OnnxOp { name: "ReduceMin", read: |n| n.reduced(f64::INFINITY, |x, axes| x.min(axes)) }];
 
     fn shape(&self, x: &[&Shape]) -> Result<Shape, ShapeError> {
         super::reduce::reduced(x[0], &[self.axis])

@@ -1,5 +1,6 @@
 //! The larger of two, with broadcasting; where both are equal, each takes half of the gradient.
 
+use crate::onnx::OnnxOp;
 use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError, broadcast};
 use crate::Node;
 use gradus_tensor::Shape;
@@ -10,6 +11,7 @@ pub struct Maximum;
 
 impl OpDef for Maximum {
     const NAME: &'static str = "maximum";
+    const ONNX: &'static [OnnxOp] = &[OnnxOp { name: "Max", read: |n| n.folded(|a, b| a.maximum(b)) }];
 
     fn shape(&self, x: &[&Shape]) -> Result<Shape, ShapeError> {
         broadcast(x[0], x[1])

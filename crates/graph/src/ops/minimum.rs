@@ -1,5 +1,6 @@
 //! The smaller of two, with broadcasting; where both are equal, each takes half of the gradient.
 
+use crate::onnx::OnnxOp;
 use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError, broadcast};
 use crate::Node;
 use super::maximum::share;
@@ -11,6 +12,7 @@ pub struct Minimum;
 
 impl OpDef for Minimum {
     const NAME: &'static str = "minimum";
+    const ONNX: &'static [OnnxOp] = &[OnnxOp { name: "Min", read: |n| n.folded(|a, b| a.minimum(b)) }];
 
     fn shape(&self, x: &[&Shape]) -> Result<Shape, ShapeError> {
         broadcast(x[0], x[1])

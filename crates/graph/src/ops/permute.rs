@@ -1,6 +1,7 @@
 //! The axes in another order. No work: a product or a map reads it with other strides.
 
-use crate::Node;
+use crate::{Node, Role};
+use crate::onnx::{OnnxNode, OnnxOp, Value, channels_last};
 use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError};
 use gradus_tensor::Shape;
 
@@ -13,6 +14,7 @@ pub struct Permute {
 
 impl OpDef for Permute {
     const NAME: &'static str = "permute";
+    const ONNX: &'static [OnnxOp] = &[OnnxOp { name: "Transpose", read: read }];
 
     fn shape(&self, x: &[&Shape]) -> Result<Shape, ShapeError> {
         let mut sorted = self.order.clone();
@@ -42,4 +44,21 @@ impl OpDef for Permute {
             Case::new(Permute { order: vec![2, 0, 1] }, [[2, 3, 4].into()]).first_order(),
         ]
     }
+}
+
+/// Transpose: the axes in reverse order unless it says otherwise.
+fn read(n: &OnnxNode) -> Result<Vec<Value>, ShapeError> {
+    let (value, kind) = (n.value(0)?, n.kind(0)?);
+    let rank = n.shape(0)?.rank();
+    let order: Vec<usize> = match n.ints("perm")? {
+        Some(order) => order.into_iter().map(|axis| n.axis(axis, rank)).collect::<Result<_, _>>()?,
+        None => (0..rank).rev().collect(),
+    };
+    if let Value::Traced(traced) = value
+        && traced.last
+        && order == channels_last(rank)
+    {
+        return Ok(vec![Value::traced(traced.node.clone(), kind)]);
+    }
+    Ok(vec![Value::traced(n.weight(0, &order, Role::Weight)?, kind)])
 }

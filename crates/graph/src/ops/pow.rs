@@ -1,5 +1,6 @@
 //! Power, `y = aᵇ`, with broadcasting; the derivative of `a⁰` is 0.
 
+use crate::onnx::OnnxOp;
 use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError, broadcast};
 use crate::Node;
 use gradus_kernels::Binary;
@@ -11,6 +12,7 @@ pub struct Pow;
 
 impl OpDef for Pow {
     const NAME: &'static str = "pow";
+    const ONNX: &'static [OnnxOp] = &[OnnxOp { name: "Pow", read: |n| n.binary(|a, b| a.pow(b)) }];
 
     fn shape(&self, x: &[&Shape]) -> Result<Shape, ShapeError> {
         broadcast(x[0], x[1])

@@ -1,6 +1,7 @@
 //! Sum and mean over axes; the reduced axes stay with size 1.
 
 use crate::Node;
+use crate::onnx::OnnxOp;
 use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError};
 use gradus_kernels::instr::Fold;
 use gradus_tensor::{Dim, Shape};
@@ -18,6 +19,7 @@ pub struct Reduce {
 
 impl OpDef for Reduce {
     const NAME: &'static str = "reduce";
+    const ONNX: &'static [OnnxOp] = &[OnnxOp { name: "ReduceSum", read: |n| n.reduced(0.0, |x, axes| x.sum(axes)) }, OnnxOp { name: "ReduceMean", read: |n| n.reduced(f64::NAN, |x, axes| x.mean(axes)) }];
 
     fn shape(&self, x: &[&Shape]) -> Result<Shape, ShapeError> {
         reduced(x[0], &self.axes)

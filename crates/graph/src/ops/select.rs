@@ -1,6 +1,7 @@
 //! Choice by a condition, `y = a where c ≠ 0, else b`, with broadcasting. Neither branch's NaN leaks through the other.
 
 use crate::Node;
+use crate::onnx::{OnnxNode, OnnxOp, Traced, Value};
 use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError, broadcast};
 use gradus_kernels::Expr;
 use gradus_tensor::Shape;
@@ -11,6 +12,7 @@ pub struct Select;
 
 impl OpDef for Select {
     const NAME: &'static str = "select";
+    const ONNX: &'static [OnnxOp] = &[OnnxOp { name: "Where", read: read }];
 
     fn shape(&self, x: &[&Shape]) -> Result<Shape, ShapeError> {
         broadcast(&broadcast(x[0], x[1])?, x[2])
@@ -34,4 +36,14 @@ impl OpDef for Select {
             Case::new(Select, [Shape::batched(&[1]), Shape::batched(&[5]), [5].into()]).index(0, 2).first_order(),
         ]
     }
+}
+
+/// Where: the kind of number is that of the choices.
+fn read(n: &OnnxNode) -> Result<Vec<Value>, ShapeError> {
+    let kind = n.kind(1)?;
+    let (x, last) = n.aligned()?;
+    let [condition, yes, no] = &x[..] else {
+        return Err(ShapeError::new("three inputs", format!("{}", x.len()), "write the file again"));
+    };
+    Ok(vec![Value::Traced(Traced { node: condition.select(yes, no), kind, last })])
 }

@@ -1,6 +1,7 @@
 //! A part of a value: along an axis every `step`-th element from `start` up to `stop`. No work: it is read with other strides.
 
 use crate::Node;
+use crate::onnx::{OnnxNode, OnnxOp, Value};
 use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError};
 use gradus_tensor::{Dim, Shape};
 
@@ -19,6 +20,7 @@ pub struct Slice {
 
 impl OpDef for Slice {
     const NAME: &'static str = "slice";
+    const ONNX: &'static [OnnxOp] = &[OnnxOp { name: "Slice", read: read }];
 
     fn shape(&self, x: &[&Shape]) -> Result<Shape, ShapeError> {
         let Some(Dim::Fixed(size)) = x[0].dims().get(self.axis).copied() else {
@@ -57,4 +59,62 @@ impl OpDef for Slice {
             Case::new(Slice { axis: 2, start: 1, stop: 6, step: 2 }, [Shape::batched(&[2, 6])]).first_order(),
         ]
     }
+}
+
+/// Slice: ranges and steps along axes, negative ones counted from the end or going backwards.
+fn read(n: &OnnxNode) -> Result<Vec<Value>, ShapeError> {
+    let (mut x, kind) = (n.x(0)?, n.kind(0)?);
+    let list = |i: usize, name: &str| match (n.version < 10, n.optional(i)) {
+        (true, _) => n.ints(name),
+        (false, Some(_)) => n.known_ints(i).map(Some),
+        (false, None) => Ok(None),
+    };
+    let starts = list(1, "starts")?.unwrap_or_default();
+    let ends = list(2, "ends")?.unwrap_or_default();
+    let axes = list(3, "axes")?.unwrap_or_else(|| (0..starts.len() as i64).collect());
+    let steps = if n.version < 10 { None } else { list(4, "steps")? }.unwrap_or_else(|| vec![1; starts.len()]);
+    if [ends.len(), axes.len(), steps.len()].iter().any(|&len| len != starts.len()) {
+        let received = format!("{starts:?}, {ends:?}, axes {axes:?}, steps {steps:?}");
+        return Err(ShapeError::new("as many ends, axes and steps as starts", received, "write the file again"));
+    }
+    for (((start, end), axis), step) in starts.into_iter().zip(ends).zip(axes).zip(steps) {
+        let axis = n.axis(axis, x.shape().rank())?;
+        match x.shape().dims()[axis] {
+            Dim::Fixed(size) => {
+                let picked = picked(start, end, step, size)?;
+                if picked.is_empty() {
+                    let mut sizes = x.shape().at(1);
+                    sizes[axis] = 0;
+                    return Ok(vec![Value::empty(sizes, kind)]);
+                }
+                x = x.pick(axis as isize, &picked);
+            }
+            // All of the batch, however many there are.
+            Dim::Batch(_) if start == 0 && end >= i64::from(i32::MAX) && step == 1 => {}
+            Dim::Batch(_) => {
+                let received = format!("{start}..{end} of {}", x.shape());
+                return Err(ShapeError::new("an axis of fixed size", received, "give the input a fixed batch size"));
+            }
+        }
+    }
+    Ok(vec![Value::traced(x, kind)])
+}
+
+/// The places that a range with a step picks of so many.
+fn picked(start: i64, end: i64, step: i64, size: usize) -> Result<Vec<usize>, ShapeError> {
+    let size = size as i64;
+    if step == 0 {
+        return Err(ShapeError::new("a step other than 0", "0", "write the file again"));
+    }
+    let (low, high) = if step > 0 { (0, size) } else { (-1, size - 1) };
+    let place = |at: i64| if at < 0 { at.saturating_add(size) } else { at };
+    let start = place(start).clamp(low.max(0), if step > 0 { size } else { size - 1 });
+    let end = place(end).clamp(low, high + i64::from(step < 0));
+    let mut places = vec![];
+    let mut at = start;
+    while if step > 0 { at < end } else { at > end } {
+        places.push(at as usize);
+        at = at.saturating_add(step);
+    }
+    Ok(places)
 }
