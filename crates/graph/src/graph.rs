@@ -194,6 +194,15 @@ impl Graph {
         self.fill(value, Shape::scalar())
     }
 
+    /// The place of each element of a tensor of these sizes: the sum of its coordinates times `strides`.
+    #[track_caller]
+    pub fn places(&self, sizes: &[usize], strides: &[usize]) -> Node {
+        let shape = Shape::fixed(sizes);
+        let along =
+            |axis: usize| self.apply(crate::ops::Iota { axis, shape: shape.clone() }, &[]) * strides[axis] as f64;
+        (0..sizes.len()).map(along).reduce(|a, b| a + b).unwrap_or_else(|| self.fill(0.0, shape.clone()))
+    }
+
     /// Independent draws, new ones each step. Every random node of a model has its own stream, kept apart by path and order.
     #[track_caller]
     pub fn random(&self, distribution: gradus_kernels::Random, shape: impl Into<Shape>) -> Node {

@@ -10,12 +10,14 @@ mod evaluate;
 mod node;
 mod reader;
 mod value;
+mod windows;
 
 pub use attribute::Attribute;
 pub use evaluate::Extent;
 pub use node::OnnxNode;
 pub use reader::Reader;
 pub use value::{Known, Traced, Value, channels_last, channels_second};
+pub use windows::{Auto, Windows};
 
 use crate::ShapeError;
 

@@ -4,8 +4,9 @@
 //! other two.
 
 use super::{ConvInput, ConvWeight};
+use crate::onnx::{OnnxNode, OnnxOp, Traced, Value, Windows};
 use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError};
-use crate::{Node, Window};
+use crate::{Node, Role, Window};
 use gradus_kernels::instr::{Side, Slide};
 use gradus_tensor::{Dim, Shape};
 
@@ -88,6 +89,7 @@ pub(super) fn kernel(side: Side, windows: &[Window], groups: usize, x: &[usize],
 
 impl OpDef for Conv {
     const NAME: &'static str = "conv";
+    const ONNX: &'static [OnnxOp] = &[OnnxOp { name: "Conv", read: read }];
 
     fn shape(&self, x: &[&Shape]) -> Result<Shape, ShapeError> {
         let input = image(x[0], self.windows.len())?;
@@ -114,6 +116,35 @@ impl OpDef for Conv {
     fn cases() -> Vec<Case> {
         cases().into_iter().map(|c| Case::new(Conv { windows: c.windows, groups: c.groups }, [c.x, c.w])).collect()
     }
+}
+
+/// Conv: `x: [B, C, ..sizes] × w: [F, C / groups, ..sizes] + b: [F]`.
+fn read(n: &OnnxNode) -> Result<Vec<Value>, ShapeError> {
+    let windows = Windows::of(n, Some(weight_sizes(n)?))?.padded();
+    let rank = windows.len() + 2;
+    let weight = n.weight(1, &(2..rank).chain([1, 0]).collect::<Vec<_>>(), Role::Weight)?;
+    let x = n.image(0)?;
+    let y = x.graph().apply(Conv { windows, groups: groups_of(n)? }, &[&x, &weight]);
+    biased(n, y)
+}
+
+/// The sizes of the windows of the weights, operand 1.
+pub(super) fn weight_sizes(n: &OnnxNode) -> Result<Vec<usize>, ShapeError> {
+    let shape = n.shape(1)?;
+    let fixed: Option<Vec<usize>> = shape.dims().iter().skip(2).map(|d| d.fixed()).collect();
+    fixed.ok_or_else(|| ShapeError::new("weights of fixed size", shape.to_string(), "store them in the file"))
+}
+
+pub(super) fn groups_of(n: &OnnxNode) -> Result<usize, ShapeError> {
+    let groups = n.int("group")?.unwrap_or(1);
+    let error = || ShapeError::new("a `group` of at least 1", groups.to_string(), "write the file again");
+    usize::try_from(groups).ok().filter(|&groups| groups > 0).ok_or_else(error)
+}
+
+/// The result with channels last, and the bias, operand 2, where there is one.
+pub(super) fn biased(n: &OnnxNode, y: Node) -> Result<Vec<Value>, ShapeError> {
+    let node = if n.optional(2).is_some() { y + n.weight(2, &[0], Role::Bias)? } else { y };
+    Ok(vec![Value::Traced(Traced { node, kind: n.kind(0)?, last: true })])
 }
 
 /// The spatial sizes of an image.

@@ -1,10 +1,11 @@
 //! The transposed convolution: what goes into a convolution, from what comes out. Also its gradient with respect to the input, and
 //! an upsampling layer in its own right. Zeiler et al. 2010; Dumoulin & Visin 2016, arXiv:1603.07285.
 
-use super::conv::{cases, divides, image, kernel, outputs, shape_of, spatial, weights};
+use super::conv::{biased, cases, divides, groups_of, image, kernel, outputs, shape_of, spatial, weight_sizes, weights};
 use super::{Conv, ConvWeight};
+use crate::onnx::{Auto, OnnxNode, OnnxOp, Value, Windows};
 use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError};
-use crate::{Node, Window};
+use crate::{Node, Role, Window};
 use gradus_kernels::instr::Side;
 use gradus_tensor::Shape;
 
@@ -21,6 +22,7 @@ pub struct ConvInput {
 
 impl OpDef for ConvInput {
     const NAME: &'static str = "conv_input";
+    const ONNX: &'static [OnnxOp] = &[OnnxOp { name: "ConvTranspose", read: read }];
 
     fn shape(&self, x: &[&Shape]) -> Result<Shape, ShapeError> {
         let y = image(x[0], self.windows.len())?;
@@ -53,6 +55,54 @@ impl OpDef for ConvInput {
         };
         cases().into_iter().map(case).collect()
     }
+}
+
+/// ConvTranspose: `x: [B, C, ..sizes] × w: [C, F / groups, ..sizes] + b: [F]`.
+fn read(n: &OnnxNode) -> Result<Vec<Value>, ShapeError> {
+    let stated = Windows::of(n, Some(weight_sizes(n)?))?;
+    let again = "write the file again";
+    let axes = stated.windows.len();
+    let list = |name: &str| -> Result<Option<Vec<usize>>, ShapeError> {
+        let Some(values) = n.ints(name)? else { return Ok(None) };
+        let whole: Option<Vec<usize>> = values.iter().map(|&v| usize::try_from(v).ok().filter(|&v| v < 1 << 31)).collect();
+        let error = || ShapeError::new(format!("`{name}` for {axes} axes"), format!("{values:?}"), again);
+        whole.filter(|v| v.len() >= axes).map(|v| Some(v[v.len() - axes..].to_vec())).ok_or_else(error)
+    };
+    let (more, shape) = (list("output_padding")?.unwrap_or_else(|| vec![0; axes]), list("output_shape")?);
+    let mut inputs = vec![];
+    let mut windows = vec![];
+    for (i, (window, &size)) in stated.windows.iter().zip(&stated.sizes).enumerate() {
+        let whole = size.saturating_sub(1) * window.stride + window.reach() + more[i];
+        let wanted = match (&shape, stated.auto) {
+            (Some(shape), _) => Some((shape[i], matches!(stated.auto, Auto::Same { lower: false }))),
+            (None, Auto::Same { lower }) => Some((size * window.stride, !lower)),
+            (None, Auto::Stated) => None,
+        };
+        let whole = wanted.map_or(whole, |(wanted, _)| whole.max(wanted));
+        let padded = match wanted {
+            None => *window,
+            // The odd rest goes to the end, or to the front.
+            Some((wanted, upper)) => {
+                let total = whole.saturating_sub(wanted);
+                let half = total / 2;
+                if upper { window.pad(half, total - half) } else { window.pad(total - half, half) }
+            }
+        };
+        let result = whole.checked_sub(padded.before + padded.after).filter(|&result| result > 0).ok_or_else(|| {
+            ShapeError::new(format!("a padding below {whole}"), format!("{} and {}", padded.before, padded.after), again)
+        })?;
+        let made = padded.outputs(result)?;
+        if made != size {
+            let received = format!("{} and an `output_padding` of {}", padded.stride, more[i]);
+            return Err(ShapeError::new("a stride larger than the padding of the output", received, again));
+        }
+        windows.push(padded);
+        inputs.push(result);
+    }
+    let weight = n.weight(1, &(2..axes + 2).chain([1, 0]).collect::<Vec<_>>(), Role::Weight)?;
+    let x = n.image(0)?;
+    let y = x.graph().apply(ConvInput { windows, groups: groups_of(n)?, inputs }, &[&x, &weight]);
+    biased(n, y)
 }
 
 impl ConvInput {

@@ -1,5 +1,6 @@
 //! The largest element of each window. Its gradient goes to the first of several equal ones; windows may overlap.
 
+use crate::onnx::{OnnxNode, OnnxOp, Traced, Value, Windows, channels_last};
 use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError};
 use crate::{Node, PoolAxis, Window};
 use gradus_kernels::instr::Pooling;
@@ -15,6 +16,7 @@ pub struct MaxPool {
 
 impl OpDef for MaxPool {
     const NAME: &'static str = "max_pool";
+    const ONNX: &'static [OnnxOp] = &[OnnxOp { name: "MaxPool", read: read }, OnnxOp { name: "GlobalMaxPool", read: |n| global(n, |x, axes| x.max(axes)) }];
 
     fn shape(&self, x: &[&Shape]) -> Result<Shape, ShapeError> {
         PoolAxis::pooled(&self.axes, x[0])
@@ -32,6 +34,51 @@ impl OpDef for MaxPool {
     fn cases() -> Vec<Case> {
         cases().into_iter().map(|(axes, x, _)| Case::new(MaxPool { axes }, [x])).collect()
     }
+}
+
+/// MaxPool: over padded windows in which padding never wins.
+fn read(n: &OnnxNode) -> Result<Vec<Value>, ShapeError> {
+    if n.outputs.get(1) == Some(&true) {
+        return with_indices(n);
+    }
+    let windows = Windows::of(n, None)?.pooled(n)?;
+    let axes: Vec<PoolAxis> = windows.into_iter().map(|(window, _)| window.into()).collect();
+    Ok(vec![Value::Traced(Traced { node: n.image(0)?.max_pool(&axes), kind: n.kind(0)?, last: true })])
+}
+
+/// MaxPool with the places of the largest elements in the whole input, flat: the places are pooled by the same comparison.
+fn with_indices(n: &OnnxNode) -> Result<Vec<Value>, ShapeError> {
+    let windows = Windows::of(n, None)?.pooled(n)?;
+    let axes: Vec<PoolAxis> = windows.into_iter().map(|(window, _)| window.into()).collect();
+    let (x, shape) = (n.image(0)?, n.shape(0)?);
+    let fixed: Vec<usize> = shape.dims().iter().map(|d| d.fixed()).collect::<Option<_>>().ok_or_else(|| {
+        ShapeError::new("an input of fixed size", shape.to_string(), "give the input a fixed batch size")
+    })?;
+    let spatial = 2..fixed.len();
+    let columns_first = n.int("storage_order")?.unwrap_or(0) != 0;
+    let mut strides = vec![1; fixed.len()];
+    let order: Vec<usize> = if columns_first { spatial.collect() } else { spatial.rev().collect() };
+    let mut stride = 1;
+    for axis in order.into_iter().chain([1, 0]) {
+        strides[axis] = stride;
+        stride *= fixed[axis];
+    }
+    let graph = x.graph();
+    let flat = graph.places(&fixed, &strides).permute(channels_last(fixed.len()));
+    let y = x.max_pool(&axes);
+    let places = graph.apply(super::MaxPoolPick { axes }, &[&x, &flat]);
+    let kind = n.kind(0)?;
+    Ok(vec![
+        Value::Traced(Traced { node: y, kind, last: true }),
+        Value::Traced(Traced { node: places, kind: gradus_tensor::Kind::I64, last: true }),
+    ])
+}
+
+/// A pooling over all of the spatial axes.
+pub(super) fn global(n: &OnnxNode, f: impl FnOnce(&Node, &[isize]) -> Node) -> Result<Vec<Value>, ShapeError> {
+    let (x, kind) = (n.image(0)?, n.kind(0)?);
+    let axes: Vec<isize> = (1..x.shape().rank() as isize - 1).collect();
+    Ok(vec![Value::Traced(Traced { node: f(&x, &axes), kind, last: true })])
 }
 
 pub(super) fn kernel(pooling: Pooling, axes: Vec<gradus_kernels::instr::PoolAxis>) -> Kernel {

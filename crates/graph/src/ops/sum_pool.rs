@@ -1,5 +1,7 @@
 //! The sum of each window, scaled: sums and averages over space.
 
+use super::max_pool::global;
+use crate::onnx::{OnnxNode, OnnxOp, Traced, Value, Windows};
 use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError};
 use crate::{Node, PoolAxis};
 use gradus_kernels::instr::Pooling;
@@ -18,6 +20,7 @@ pub struct SumPool {
 
 impl OpDef for SumPool {
     const NAME: &'static str = "sum_pool";
+    const ONNX: &'static [OnnxOp] = &[OnnxOp { name: "AveragePool", read: read }, OnnxOp { name: "GlobalAveragePool", read: |n| global(n, |x, axes| x.mean(axes)) }, OnnxOp { name: "LpPool", read: power }, OnnxOp { name: "GlobalLpPool", read: |n| global_power(n) }];
 
     fn shape(&self, x: &[&Shape]) -> Result<Shape, ShapeError> {
         PoolAxis::pooled(&self.axes, x[0])
@@ -40,4 +43,36 @@ impl OpDef for SumPool {
         let cases = super::max_pool::cases().into_iter().enumerate();
         cases.map(|(i, (axes, x, _))| Case::new(SumPool { axes, scale: 0.5, average: i % 2 == 1 }, [x])).collect()
     }
+}
+
+/// AveragePool: over what a window sees, or over its stated padding too.
+fn read(n: &OnnxNode) -> Result<Vec<Value>, ShapeError> {
+    let windows = Windows::of(n, None)?.pooled(n)?;
+    let (x, kind) = (n.image(0)?, n.kind(0)?);
+    if n.int("count_include_pad")?.unwrap_or(0) == 0 {
+        let axes: Vec<PoolAxis> = windows.into_iter().map(|(window, _)| window.into()).collect();
+        return Ok(vec![Value::Traced(Traced { node: x.mean_pool(&axes), kind, last: true })]);
+    }
+    // The stated padding counts as elements; what was added to make the last window whole does not.
+    let mut padded = x;
+    let mut axes: Vec<PoolAxis> = vec![];
+    for (i, (window, extra)) in windows.into_iter().enumerate() {
+        padded = padded.pad(i as isize + 1, window.before, window.after - extra, 0.0);
+        axes.push(window.pad(0, extra).into());
+    }
+    Ok(vec![Value::Traced(Traced { node: padded.mean_pool(&axes), kind, last: true })])
+}
+
+/// LpPool: `(Σ |x|^p)^(1/p)`.
+fn power(n: &OnnxNode) -> Result<Vec<Value>, ShapeError> {
+    let p = n.int("p")?.unwrap_or(2) as f64;
+    let windows = Windows::of(n, None)?.pooled(n)?;
+    let axes: Vec<PoolAxis> = windows.into_iter().map(|(window, _)| window.into()).collect();
+    let node = n.image(0)?.abs().pow(p).sum_pool(&axes, 1.0).pow(1.0 / p);
+    Ok(vec![Value::Traced(Traced { node, kind: n.kind(0)?, last: true })])
+}
+
+fn global_power(n: &OnnxNode) -> Result<Vec<Value>, ShapeError> {
+    let p = n.int("p")?.unwrap_or(2) as f64;
+    global(n, |x, axes| x.abs().pow(p).sum(axes).pow(1.0 / p))
 }

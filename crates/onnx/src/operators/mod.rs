@@ -15,7 +15,7 @@ macro_rules! operators {
 }
 
 operators! {
-    gemm, constant,
+    cast, constant, elementwise, gemm, normalizations, reductions, sizes, split, tile,
 }
 
 /// All operators that are read, by name.
