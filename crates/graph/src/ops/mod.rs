@@ -120,6 +120,7 @@ ops! {
 }
 
 pub use compare::Comparison;
+pub use softmax::over_rows;
 
 /// The gradient of a pack is each value's own part of it.
 fn pack_grad(x: &[Node], dy: &Node) -> Grads {

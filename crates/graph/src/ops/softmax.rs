@@ -32,7 +32,7 @@ impl OpDef for Softmax {
 }
 
 /// Softmax and its like: along one axis since version 13, over all axes from one on before.
-pub(super) fn over_rows(n: &OnnxNode, f: fn(&Node) -> Node) -> Result<Vec<Value>, ShapeError> {
+pub fn over_rows(n: &OnnxNode, f: fn(&Node) -> Node) -> Result<Vec<Value>, ShapeError> {
     let (x, kind) = (n.x(0)?, n.kind(0)?);
     let (shape, rank) = (x.shape(), x.shape().rank());
     let axis = n.axis(n.int("axis")?.unwrap_or(if n.version < 13 { 1 } else { -1 }), rank)?;

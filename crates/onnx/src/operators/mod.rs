@@ -15,7 +15,7 @@ macro_rules! operators {
 }
 
 operators! {
-    cast, constant, elementwise, gemm, normalizations, reductions, sizes, split, tile,
+    blocks, cast, constant, cumulative, dropout, elements, elementwise, gemm, losses, masks, normalizations, reductions, sizes, split, tile,
 }
 
 /// All operators that are read, by name.
