@@ -9,11 +9,12 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("kernels", &["tensor"]),
     ("graph", &["kernels", "tensor"]),
     ("nn", &["graph", "kernels", "tensor"]),
+    ("onnx", &["graph", "kernels", "tensor"]),
     ("data", &["tensor"]),
     ("metrics", &["tensor"]),
     ("train", &["nn", "data", "metrics", "graph", "kernels", "tensor"]),
-    ("gradus", &["train", "nn", "data", "metrics", "graph", "kernels", "tensor"]),
-    ("cli", &["gradus", "train", "nn", "data", "metrics", "graph", "kernels", "tensor"]),
+    ("gradus", &["train", "onnx", "nn", "data", "metrics", "graph", "kernels", "tensor"]),
+    ("cli", &["gradus", "train", "onnx", "nn", "data", "metrics", "graph", "kernels", "tensor"]),
 ];
 
 fn dependencies(manifest: &Path) -> Vec<String> {

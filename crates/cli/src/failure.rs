@@ -43,6 +43,9 @@ pub enum Failure {
     /// A check found something wrong, and has said so: exit code 5.
     #[error("")]
     Check,
+    /// A command with exit codes of its own has said what is wrong.
+    #[error("")]
+    Own(u8),
     /// Interrupted, with everything saved: exit code 130 or 143.
     #[error("")]
     Interrupted(u8),
@@ -75,14 +78,14 @@ impl Failure {
                 _ => 2,
             },
             Failure::Check => 5,
-            Failure::Interrupted(code) => *code,
+            Failure::Own(code) | Failure::Interrupted(code) => *code,
             Failure::ClosedOutput => 0,
         }
     }
 
     /// Prints the message to standard error, unless everything was said.
     pub fn print(&self) {
-        if matches!(self, Failure::Check | Failure::Interrupted(_) | Failure::ClosedOutput) {
+        if matches!(self, Failure::Check | Failure::Own(_) | Failure::Interrupted(_) | Failure::ClosedOutput) {
             return;
         }
         let terminal = std::io::stderr().is_terminal();

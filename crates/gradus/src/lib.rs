@@ -47,6 +47,7 @@
 //! | [`kernels`] | what a compiled step executes |
 //! | [`graph`] | the symbolic graph, its ops, gradients, compiler and engine |
 //! | [`nn`] | layers, losses, initialisers, penalties, optimisers, schedules, clipping |
+//! | [`onnx`] | models of other tools as graphs |
 //! | [`data`] | readers, transforms, splits, loader |
 //! | [`metrics`] | metrics from whole-epoch counts |
 //! | [`train`] | trainer, stops, callbacks, checkpoints, model files, gradient checks |
@@ -57,6 +58,7 @@ pub use gradus_graph as graph;
 pub use gradus_kernels as kernels;
 pub use gradus_metrics as metrics;
 pub use gradus_nn as nn;
+pub use gradus_onnx as onnx;
 pub use gradus_tensor as tensor;
 pub use gradus_train as train;
 

@@ -10,6 +10,7 @@ pub mod explain;
 pub mod gradcheck;
 pub mod inspect;
 pub mod lr_find;
+pub mod onnx_check;
 pub mod predict;
 pub mod profile;
 pub mod render;
@@ -48,6 +49,7 @@ enum Command {
     Contour(contour::Contour),
     Schedule(schedule::Schedule),
     LrFind(lr_find::LrFind),
+    OnnxCheck(onnx_check::OnnxCheck),
     Data(data::Data),
     Explain(explain::Explain),
 }
@@ -96,6 +98,7 @@ impl Gradus {
             Command::Contour(command) => command.run(),
             Command::Schedule(command) => command.run(),
             Command::LrFind(command) => command.run(),
+            Command::OnnxCheck(command) => command.run(),
             Command::Data(command) => command.run(),
             Command::Explain(command) => command.run(),
         }
