@@ -1,6 +1,6 @@
 //! What an op is: shape rule, gradient, kernel and gradient-check cases, all in one file per op.
 
-use crate::onnx::OnnxOp;
+use crate::onnx::{OnnxOp, Refusal, Writer, Written};
 use crate::{GraphError, Node, Op};
 use gradus_kernels::instr::{Fold, HostKernel, Pooling, Side, Slide};
 use gradus_kernels::{Expr, Term};
@@ -192,6 +192,9 @@ pub trait OpDef: Clone + Debug + Send + Sync + 'static {
 
     /// How it is computed, for concrete sizes.
     fn kernel(&self, x: &[Vec<usize>], y: &[usize]) -> Kernel;
+
+    /// The op as nodes of ONNX, or why it cannot be written.
+    fn onnx(&self, w: &mut Writer, x: &[Written], y: &Shape) -> Result<Written, Refusal>;
 
     /// Inputs on which the op's gradient, its compiled form and its naive form are checked.
     fn cases() -> Vec<Case>;

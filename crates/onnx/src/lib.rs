@@ -5,6 +5,7 @@
 //! | [`file`] | opening a file |
 //! | [`import`] | making a graph of it |
 //! | [`check`] | the standard's test cases |
+//! | [`export`] | writing a model |
 //! | [`operators`] | operators that no op of the graph stands for, one file each |
 //! | [`tensor`], `external` | stored values, in the file or beside it |
 //! | [`proto`] | the messages of the format |
@@ -12,6 +13,7 @@
 
 pub mod check;
 pub mod error;
+pub mod export;
 mod external;
 pub mod file;
 pub mod import;
@@ -20,6 +22,7 @@ pub mod proto;
 pub mod tensor;
 
 pub use error::{OnnxError, Trouble};
+pub use export::export;
 pub use file::ModelFile;
 pub use import::{Bindings, Imported, import};
 pub use tensor::Limits;

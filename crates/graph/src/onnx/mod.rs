@@ -11,6 +11,7 @@ mod node;
 mod reader;
 mod value;
 mod windows;
+mod write;
 
 pub use attribute::Attribute;
 pub use evaluate::Extent;
@@ -18,6 +19,7 @@ pub use node::OnnxNode;
 pub use reader::Reader;
 pub use value::{Known, Traced, Value, channels_last, channels_second};
 pub use windows::{Auto, Windows};
+pub use write::{Refusal, Unwritten, Writer, Written, WrittenGraph, WrittenNode, write};
 
 use crate::ShapeError;
 

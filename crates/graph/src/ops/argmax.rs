@@ -1,7 +1,7 @@
 //! The index of the largest element along an axis, which stays with size 1; the first of several equal ones.
 
 use crate::Node;
-use crate::onnx::{OnnxNode, OnnxOp, Value};
+use crate::onnx::{Attribute, OnnxNode, OnnxOp, Refusal, Value, Writer, Written};
 use crate::op::{Case, Grad, Grads, Kernel, Kind, OpDef, ShapeError};
 use gradus_tensor::Shape;
 
@@ -30,6 +30,13 @@ impl OpDef for ArgMax {
 
     fn kernel(&self, _x: &[Vec<usize>], _y: &[usize]) -> Kernel {
         Kernel::ArgMax { axis: self.axis }
+    }
+
+    fn onnx(&self, w: &mut Writer, x: &[Written], y: &Shape) -> Result<Written, Refusal> {
+        let x = w.real(&x[0]);
+        let (name, axis) = (w.as_is(&x), x.place(self.axis));
+        let index = w.node("ArgMax", vec![name], vec![("axis", Attribute::Int(axis))], y, gradus_tensor::Kind::I64);
+        Ok(index.ordered_as(&x))
     }
 
     fn cases() -> Vec<Case> {

@@ -1,7 +1,7 @@
 //! Limits to an interval, `y = min(max(x, low), high)`; the derivative at a bound is 0.
 
 use crate::Node;
-use crate::onnx::{OnnxNode, OnnxOp, Value};
+use crate::onnx::{OnnxNode, OnnxOp, Refusal, Value, Writer, Written};
 use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError};
 use gradus_tensor::Shape;
 
@@ -33,6 +33,17 @@ impl OpDef for Clamp {
 
     fn kernel(&self, _x: &[Vec<usize>], _y: &[usize]) -> Kernel {
         Kernel::map1(|x| x.max(&x.constant(self.low)).min(&x.constant(self.high)))
+    }
+
+    fn onnx(&self, w: &mut Writer, x: &[Written], y: &Shape) -> Result<Written, Refusal> {
+        let x = w.real(&x[0]);
+        let names = [self.low, self.high].map(|bound| {
+            let bound = w.number(bound);
+            w.plain(&bound)
+        });
+        let [low, high] = names;
+        let inputs = vec![w.as_is(&x), low, high];
+        Ok(w.node("Clip", inputs, vec![], y, gradus_tensor::Kind::F32).ordered_as(&x))
     }
 
     fn cases() -> Vec<Case> {

@@ -1,7 +1,7 @@
 //! Comparisons of two numbers, 1 or 0, with broadcasting.
 
 use crate::Node;
-use crate::onnx::OnnxOp;
+use crate::onnx::{OnnxOp, Refusal, Writer, Written};
 use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError, broadcast};
 use gradus_kernels::Binary;
 use gradus_tensor::Shape;
@@ -53,6 +53,24 @@ impl OpDef for Compare {
             Comparison::GreaterOrEqual => Binary::Ge,
         };
         Kernel::map2(|a, b| a.binary(f, b))
+    }
+
+    fn onnx(&self, w: &mut Writer, x: &[Written], y: &Shape) -> Result<Written, Refusal> {
+        let bool = gradus_tensor::Kind::Bool;
+        let (a, b) = (w.real(&x[0]), w.real(&x[1]));
+        let operator = match self.relation {
+            Comparison::Equal | Comparison::NotEqual => "Equal",
+            Comparison::Less => "Less",
+            Comparison::LessOrEqual => "LessOrEqual",
+            Comparison::Greater => "Greater",
+            Comparison::GreaterOrEqual => "GreaterOrEqual",
+        };
+        let truth = w.broadcast(operator, &[&a, &b], y, bool);
+        if self.relation != Comparison::NotEqual {
+            return Ok(truth);
+        }
+        let name = w.as_is(&truth);
+        Ok(w.node("Not", vec![name], vec![], y, bool).ordered_as(&truth))
     }
 
     fn cases() -> Vec<Case> {

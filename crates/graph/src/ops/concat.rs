@@ -1,7 +1,7 @@
 //! Values one after the other along an axis.
 
 use crate::Node;
-use crate::onnx::{OnnxNode, OnnxOp, Traced, Value, channels_last};
+use crate::onnx::{Attribute, OnnxNode, OnnxOp, Refusal, Traced, Value, Writer, Written, channels_last};
 use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError};
 use gradus_tensor::{Dim, Shape};
 
@@ -50,6 +50,14 @@ impl OpDef for Concat {
 
     fn kernel(&self, _x: &[Vec<usize>], _y: &[usize]) -> Kernel {
         Kernel::Concat { axis: self.axis }
+    }
+
+    fn onnx(&self, w: &mut Writer, x: &[Written], y: &Shape) -> Result<Written, Refusal> {
+        let parts: Vec<Written> = x.iter().map(|x| w.real(x)).collect();
+        let (names, order) = w.aligned(&parts.iter().collect::<Vec<_>>(), y.rank());
+        let axis = order.iter().position(|&a| a == self.axis).expect("an order names each axis") as i64;
+        let joined = w.node("Concat", names, vec![("axis", Attribute::Int(axis))], y, gradus_tensor::Kind::F32);
+        Ok(joined.in_order(order))
     }
 
     fn cases() -> Vec<Case> {

@@ -4,7 +4,7 @@
 //! other two.
 
 use super::{ConvInput, ConvWeight};
-use crate::onnx::{OnnxNode, OnnxOp, Traced, Value, Windows};
+use crate::onnx::{Attribute, OnnxNode, OnnxOp, Refusal, Traced, Value, Windows, Writer, Written, channels_second};
 use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError};
 use crate::{Node, Role, Window};
 use gradus_kernels::instr::{Side, Slide};
@@ -113,9 +113,32 @@ impl OpDef for Conv {
         kernel(Side::Output, &self.windows, self.groups, &x[0], y)
     }
 
+    fn onnx(&self, w: &mut Writer, x: &[Written], y: &Shape) -> Result<Written, Refusal> {
+        let rank = y.rank();
+        let (x, weight) = (w.real(&x[0]), x[1].clone());
+        let image = channels_second(rank);
+        let filters: Vec<usize> = [rank - 1, rank - 2].into_iter().chain(0..rank - 2).collect();
+        let inputs = vec![w.ordered(&x, &image), w.ordered(&weight, &filters)];
+        let mut attributes = written_windows(&self.windows);
+        attributes.push(("group", Attribute::Int(self.groups as i64)));
+        Ok(w.node("Conv", inputs, attributes, y, gradus_tensor::Kind::F32).in_order(image))
+    }
+
     fn cases() -> Vec<Case> {
         cases().into_iter().map(|c| Case::new(Conv { windows: c.windows, groups: c.groups }, [c.x, c.w])).collect()
     }
+}
+
+/// The attributes of windows.
+pub(super) fn written_windows(windows: &[Window]) -> Vec<(&'static str, Attribute)> {
+    let list = |f: fn(&Window) -> usize| Attribute::Ints(windows.iter().map(|window| f(window) as i64).collect());
+    let pads = windows.iter().map(|w| w.before).chain(windows.iter().map(|w| w.after));
+    vec![
+        ("kernel_shape", list(|w| w.size)),
+        ("strides", list(|w| w.stride)),
+        ("dilations", list(|w| w.dilation)),
+        ("pads", Attribute::Ints(pads.map(|pad| pad as i64).collect())),
+    ]
 }
 
 /// Conv: `x: [B, C, ..sizes] × w: [F, C / groups, ..sizes] + b: [F]`.

@@ -2,6 +2,7 @@
 
 use super::conv::{cases, divides, image, kernel, outputs};
 use super::{Conv, ConvInput};
+use crate::onnx::{Refusal, Writer, Written};
 use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError};
 use crate::{Node, Window};
 use gradus_kernels::instr::Side;
@@ -41,6 +42,10 @@ impl OpDef for ConvWeight {
 
     fn kernel(&self, x: &[Vec<usize>], _y: &[usize]) -> Kernel {
         kernel(Side::Weight, &self.windows, self.groups, &x[0], &x[1])
+    }
+
+    fn onnx(&self, _w: &mut Writer, _x: &[Written], _y: &Shape) -> Result<Written, Refusal> {
+        Err("it belongs to gradients alone".into())
     }
 
     fn cases() -> Vec<Case> {

@@ -1,7 +1,7 @@
 //! Cosine of an angle in radians, `y = cos x`, `dx = -dy·sin x`.
 
 use crate::Node;
-use crate::onnx::OnnxOp;
+use crate::onnx::{OnnxOp, Refusal, Writer, Written};
 use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError};
 use gradus_kernels::Unary;
 use gradus_tensor::Shape;
@@ -24,6 +24,10 @@ impl OpDef for Cos {
 
     fn kernel(&self, _x: &[Vec<usize>], _y: &[usize]) -> Kernel {
         Kernel::map1(|x| x.unary(Unary::Cos))
+    }
+
+    fn onnx(&self, w: &mut Writer, x: &[Written], _y: &Shape) -> Result<Written, Refusal> {
+        Ok(w.unary("Cos", &x[0], vec![]))
     }
 
     fn cases() -> Vec<Case> {

@@ -1,6 +1,7 @@
 //! The number of elements of a shape, known once the batch size is.
 
 use crate::Node;
+use crate::onnx::{Attribute, Refusal, Writer, Written};
 use crate::op::{Case, Grads, Kernel, OpDef, ShapeError};
 use gradus_kernels::{Expr, Inst};
 use gradus_tensor::Shape;
@@ -28,6 +29,12 @@ impl OpDef for Count {
         let mut expr = Expr::new();
         expr.push(Inst::Const(self.of.len_at(1) as f64));
         Kernel::Map(expr)
+    }
+
+    fn onnx(&self, w: &mut Writer, _x: &[Written], y: &Shape) -> Result<Written, Refusal> {
+        let sizes = w.sizes(&self.of);
+        let whole = w.node("ReduceProd", vec![sizes], vec![("keepdims", Attribute::Int(0))], y, gradus_tensor::Kind::I64);
+        Ok(w.real(&whole))
     }
 
     fn cases() -> Vec<Case> {

@@ -1,6 +1,6 @@
 //! Quotient, `y = a/b`, with broadcasting.
 
-use crate::onnx::{OnnxNode, OnnxOp, Value};
+use crate::onnx::{OnnxNode, OnnxOp, Refusal, Value, Writer, Written};
 use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError, broadcast};
 use crate::Node;
 use gradus_tensor::Shape;
@@ -23,6 +23,10 @@ impl OpDef for Div {
 
     fn kernel(&self, _x: &[Vec<usize>], _y: &[usize]) -> Kernel {
         Kernel::map2(|a, b| a / b)
+    }
+
+    fn onnx(&self, w: &mut Writer, x: &[Written], y: &Shape) -> Result<Written, Refusal> {
+        Ok(w.binary("Div", x, y))
     }
 
     fn cases() -> Vec<Case> {

@@ -1,7 +1,7 @@
 //! Exponential linear unit, `y = x where x > 0, else α(eˣ - 1)`; its derivative at 0 is α. Clevert et al. 2016.
 
 use crate::Node;
-use crate::onnx::OnnxOp;
+use crate::onnx::{Attribute, OnnxOp, Refusal, Writer, Written};
 use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError};
 use gradus_kernels::Unary;
 use gradus_tensor::Shape;
@@ -30,6 +30,10 @@ impl OpDef for Elu {
 
     fn kernel(&self, _x: &[Vec<usize>], _y: &[usize]) -> Kernel {
         Kernel::map1(|x| x.gt(0.0).select(x, &(x.unary(Unary::Expm1) * self.alpha)))
+    }
+
+    fn onnx(&self, w: &mut Writer, x: &[Written], _y: &Shape) -> Result<Written, Refusal> {
+        Ok(w.unary("Elu", &x[0], vec![("alpha", Attribute::Float(self.alpha as f32))]))
     }
 
     fn cases() -> Vec<Case> {

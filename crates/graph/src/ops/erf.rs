@@ -1,6 +1,6 @@
 //! Error function, `y = 2/√π ∫₀ˣ e^(-t²) dt`.
 
-use crate::onnx::OnnxOp;
+use crate::onnx::{OnnxOp, Refusal, Writer, Written};
 use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError};
 use crate::Node;
 use gradus_kernels::Unary;
@@ -24,6 +24,10 @@ impl OpDef for Erf {
 
     fn kernel(&self, _x: &[Vec<usize>], _y: &[usize]) -> Kernel {
         Kernel::map1(|x| x.unary(Unary::Erf))
+    }
+
+    fn onnx(&self, w: &mut Writer, x: &[Written], _y: &Shape) -> Result<Written, Refusal> {
+        Ok(w.unary("Erf", &x[0], vec![]))
     }
 
     fn cases() -> Vec<Case> {

@@ -1,7 +1,7 @@
 //! A value repeated along axes of size 1, by NumPy's broadcasting rules. No work: it is read with stride 0.
 
 use crate::Node;
-use crate::onnx::{OnnxNode, OnnxOp, Value};
+use crate::onnx::{OnnxNode, OnnxOp, Refusal, Value, Writer, Written};
 use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError, broadcast};
 use gradus_tensor::Shape;
 
@@ -34,6 +34,10 @@ impl OpDef for Expand {
         let missing = y.len() - x[0].len();
         let axis = |i: usize| i.checked_sub(missing).filter(|&j| x[0][j] == y[i]).map(|j| (j, 1));
         Kernel::View { axes: (0..y.len()).map(axis).collect(), start: vec![0; x[0].len()] }
+    }
+
+    fn onnx(&self, w: &mut Writer, x: &[Written], y: &Shape) -> Result<Written, Refusal> {
+        Ok(w.expand(&x[0], y))
     }
 
     fn cases() -> Vec<Case> {

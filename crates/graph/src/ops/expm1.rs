@@ -1,5 +1,6 @@
 //! `y = eˣ - 1`, exact near 0.
 
+use crate::onnx::{Refusal, Writer, Written};
 use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError};
 use crate::Node;
 use gradus_kernels::Unary;
@@ -22,6 +23,11 @@ impl OpDef for Expm1 {
 
     fn kernel(&self, _x: &[Vec<usize>], _y: &[usize]) -> Kernel {
         Kernel::map1(|x| x.unary(Unary::Expm1))
+    }
+
+    fn onnx(&self, w: &mut Writer, x: &[Written], y: &Shape) -> Result<Written, Refusal> {
+        let (grown, one) = (w.unary("Exp", &x[0], vec![]), w.number(1.0));
+        Ok(w.binary("Sub", &[grown, one], y))
     }
 
     fn cases() -> Vec<Case> {

@@ -1,9 +1,10 @@
 //! A constant of a given shape.
 
 use crate::Node;
+use crate::onnx::{Attribute, Refusal, Writer, Written};
 use crate::op::{Case, Grads, Kernel, OpDef, ShapeError};
 use gradus_kernels::{Expr, Inst};
-use gradus_tensor::Shape;
+use gradus_tensor::{Shape, Tensor};
 
 /// The same number everywhere.
 #[derive(Clone, Debug)]
@@ -29,6 +30,15 @@ impl OpDef for Fill {
         let mut expr = Expr::new();
         expr.push(Inst::Const(self.value));
         Kernel::Map(expr)
+    }
+
+    fn onnx(&self, w: &mut Writer, _x: &[Written], y: &Shape) -> Result<Written, Refusal> {
+        if self.shape.rank() == 0 {
+            return Ok(w.number(self.value));
+        }
+        let value = Tensor::vector(vec![self.value as f32]);
+        let sizes = w.sizes(&self.shape);
+        Ok(w.node("ConstantOfShape", vec![sizes], vec![("value", Attribute::Tensor(value))], y, gradus_tensor::Kind::F32))
     }
 
     fn cases() -> Vec<Case> {

@@ -1,6 +1,6 @@
 //! Rounding down, `y = ⌊x⌋`.
 
-use crate::onnx::OnnxOp;
+use crate::onnx::{OnnxOp, Refusal, Writer, Written};
 use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError};
 use crate::Node;
 use gradus_kernels::Unary;
@@ -24,6 +24,10 @@ impl OpDef for Floor {
 
     fn kernel(&self, _x: &[Vec<usize>], _y: &[usize]) -> Kernel {
         Kernel::map1(|x| x.unary(Unary::Floor))
+    }
+
+    fn onnx(&self, w: &mut Writer, x: &[Written], _y: &Shape) -> Result<Written, Refusal> {
+        Ok(w.unary("Floor", &x[0], vec![]))
     }
 
     fn cases() -> Vec<Case> {

@@ -1,7 +1,7 @@
 //! Slices along an axis, chosen by index: the lookup of an embedding table.
 
 use crate::Node;
-use crate::onnx::{OnnxNode, OnnxOp, Value};
+use crate::onnx::{Attribute, OnnxNode, OnnxOp, Refusal, Value, Writer, Written};
 use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError};
 use gradus_tensor::{Dim, Shape};
 
@@ -39,6 +39,12 @@ impl OpDef for Gather {
 
     fn kernel(&self, _x: &[Vec<usize>], _y: &[usize]) -> Kernel {
         Kernel::Gather { axis: self.axis }
+    }
+
+    fn onnx(&self, w: &mut Writer, x: &[Written], y: &Shape) -> Result<Written, Refusal> {
+        let (table, index) = (w.real(&x[0]), w.cast(&x[1], gradus_tensor::Kind::I64));
+        let inputs = vec![w.plain(&table), w.plain(&index)];
+        Ok(w.node("Gather", inputs, vec![("axis", Attribute::Int(self.axis as i64))], y, gradus_tensor::Kind::F32))
     }
 
     fn cases() -> Vec<Case> {

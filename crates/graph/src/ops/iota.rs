@@ -1,9 +1,10 @@
 //! Coordinates: every element is its own index along an axis.
 
 use crate::Node;
+use crate::onnx::{Refusal, Writer, Written};
 use crate::op::{Case, Grads, Kernel, Kind, OpDef, ShapeError};
 use gradus_kernels::{Expr, Inst};
-use gradus_tensor::Shape;
+use gradus_tensor::{Shape, Tensor};
 
 /// Every element is its index along `axis`.
 #[derive(Clone, Debug)]
@@ -37,6 +38,18 @@ impl OpDef for Iota {
         let mut expr = Expr::new();
         expr.push(Inst::Index(self.axis as u8));
         Kernel::Map(expr)
+    }
+
+    fn onnx(&self, w: &mut Writer, _x: &[Written], y: &Shape) -> Result<Written, Refusal> {
+        let Some(size) = self.shape.dims()[self.axis].fixed() else {
+            return Err("it counts along the batch".into());
+        };
+        let mut sizes = vec![1; y.rank()];
+        sizes[self.axis] = size;
+        let numbers: Vec<f32> = (0..size).map(|i| i as f32).collect();
+        let counted = Tensor::new(sizes, numbers).expect("as many numbers as places");
+        let counted = w.stored("places", counted);
+        Ok(w.expand(&counted, y))
     }
 
     fn cases() -> Vec<Case> {

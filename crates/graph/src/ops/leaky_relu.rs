@@ -1,7 +1,7 @@
 //! Leaky rectifier, `y = x where x > 0, else slope·x`; its derivative at 0 is the slope. Maas et al. 2013.
 
 use crate::Node;
-use crate::onnx::OnnxOp;
+use crate::onnx::{Attribute, OnnxOp, Refusal, Writer, Written};
 use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError};
 use gradus_tensor::Shape;
 
@@ -29,6 +29,10 @@ impl OpDef for LeakyRelu {
 
     fn kernel(&self, _x: &[Vec<usize>], _y: &[usize]) -> Kernel {
         Kernel::map1(|x| x.gt(0.0).select(x, &(x * self.slope)))
+    }
+
+    fn onnx(&self, w: &mut Writer, x: &[Written], _y: &Shape) -> Result<Written, Refusal> {
+        Ok(w.unary("LeakyRelu", &x[0], vec![("alpha", Attribute::Float(self.slope as f32))]))
     }
 
     fn cases() -> Vec<Case> {

@@ -1,5 +1,6 @@
 //! `y = ln(1 + x)`, exact near 0.
 
+use crate::onnx::{Refusal, Writer, Written};
 use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError};
 use crate::Node;
 use gradus_kernels::Unary;
@@ -22,6 +23,12 @@ impl OpDef for Log1p {
 
     fn kernel(&self, _x: &[Vec<usize>], _y: &[usize]) -> Kernel {
         Kernel::map1(|x| x.unary(Unary::Log1p))
+    }
+
+    fn onnx(&self, w: &mut Writer, x: &[Written], y: &Shape) -> Result<Written, Refusal> {
+        let one = w.number(1.0);
+        let more = w.binary("Add", &[x[0].clone(), one], y);
+        Ok(w.unary("Log", &more, vec![]))
     }
 
     fn cases() -> Vec<Case> {

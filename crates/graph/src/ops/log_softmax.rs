@@ -1,8 +1,8 @@
 //! Logarithm of the softmax over the last axis, `y = x - m - ln Σ e^(x-m)` with m the row's maximum.
 
 use crate::Node;
-use super::softmax::over_rows;
-use crate::onnx::OnnxOp;
+use super::softmax::{over_last, over_rows};
+use crate::onnx::{OnnxOp, Refusal, Writer, Written};
 use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError};
 use gradus_tensor::Shape;
 
@@ -25,6 +25,10 @@ impl OpDef for LogSoftmax {
 
     fn kernel(&self, _x: &[Vec<usize>], _y: &[usize]) -> Kernel {
         Kernel::Softmax { log: true }
+    }
+
+    fn onnx(&self, w: &mut Writer, x: &[Written], _y: &Shape) -> Result<Written, Refusal> {
+        Ok(over_last(w, "LogSoftmax", &x[0]))
     }
 
     fn cases() -> Vec<Case> {

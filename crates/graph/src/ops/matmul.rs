@@ -2,7 +2,7 @@
 //! transposed without a copy.
 
 use crate::Node;
-use crate::onnx::{OnnxNode, OnnxOp, Value};
+use crate::onnx::{OnnxNode, OnnxOp, Refusal, Value, Writer, Written};
 use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError, broadcast};
 use gradus_tensor::Shape;
 
@@ -49,6 +49,19 @@ impl OpDef for MatMul {
 
     fn kernel(&self, _x: &[Vec<usize>], _y: &[usize]) -> Kernel {
         Kernel::MatMul { transpose_a: self.transpose_a, transpose_b: self.transpose_b }
+    }
+
+    fn onnx(&self, w: &mut Writer, x: &[Written], y: &Shape) -> Result<Written, Refusal> {
+        let turned = |w: &mut Writer, x: &Written, transposed: bool| {
+            let x = w.real(x);
+            let mut order: Vec<usize> = (0..x.shape.rank()).collect();
+            if transposed && let [.., a, b] = &mut order[..] {
+                std::mem::swap(a, b);
+            }
+            w.ordered(&x, &order)
+        };
+        let inputs = vec![turned(w, &x[0], self.transpose_a), turned(w, &x[1], self.transpose_b)];
+        Ok(w.node("MatMul", inputs, vec![], y, gradus_tensor::Kind::F32))
     }
 
     fn cases() -> Vec<Case> {

@@ -1,7 +1,7 @@
 //! The largest element along an axis, which stays with size 1. The gradient goes to the first of several equal ones.
 
 use crate::Node;
-use crate::onnx::OnnxOp;
+use crate::onnx::{OnnxOp, Refusal, Writer, Written};
 use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError};
 use gradus_kernels::instr::Fold;
 use gradus_tensor::Shape;
@@ -29,6 +29,10 @@ impl OpDef for Max {
 
     fn kernel(&self, _x: &[Vec<usize>], _y: &[usize]) -> Kernel {
         Kernel::Reduce { fold: Fold::Max, axes: vec![self.axis], mean: false, scale: 1.0 }
+    }
+
+    fn onnx(&self, w: &mut Writer, x: &[Written], y: &Shape) -> Result<Written, Refusal> {
+        Ok(w.reduction("ReduceMax", &x[0], &[self.axis], y))
     }
 
     fn cases() -> Vec<Case> {

@@ -1,6 +1,6 @@
 //! The largest element of each window. Its gradient goes to the first of several equal ones; windows may overlap.
 
-use crate::onnx::{OnnxNode, OnnxOp, Traced, Value, Windows, channels_last};
+use crate::onnx::{Attribute, OnnxNode, OnnxOp, Refusal, Traced, Value, Windows, Writer, Written, channels_last, channels_second};
 use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError};
 use crate::{Node, PoolAxis, Window};
 use gradus_kernels::instr::Pooling;
@@ -31,9 +31,43 @@ impl OpDef for MaxPool {
         kernel(Pooling::Max, PoolAxis::all_over(&self.axes, &x[0], y))
     }
 
+    fn onnx(&self, w: &mut Writer, x: &[Written], y: &Shape) -> Result<Written, Refusal> {
+        written_pool(w, &x[0], &self.axes, y, "MaxPool", vec![])
+    }
+
     fn cases() -> Vec<Case> {
         cases().into_iter().map(|(axes, x, _)| Case::new(MaxPool { axes }, [x])).collect()
     }
+}
+
+/// A pooling over windows; bins must share out their axis evenly.
+pub(super) fn written_pool(
+    w: &mut Writer,
+    x: &Written,
+    axes: &[PoolAxis],
+    y: &Shape,
+    operator: &'static str,
+    more: Vec<(&'static str, Attribute)>,
+) -> Result<Written, Refusal> {
+    let sizes = x.shape.at(1);
+    let window = |(axis, &input): (&PoolAxis, &usize)| match *axis {
+        PoolAxis::Window(window) => Ok(window),
+        PoolAxis::Bins(bins) if input.is_multiple_of(bins) => Ok(Window::new(input / bins).stride(input / bins)),
+        PoolAxis::Bins(bins) => Err(format!("{bins} bins do not share out {input} elements evenly")),
+    };
+    let windows: Vec<Window> = axes.iter().zip(&sizes[1..]).map(window).collect::<Result<_, Refusal>>()?;
+    if operator == "AveragePool" && w.version < 19 && windows.iter().any(|window| window.dilation > 1) {
+        return Err("means of windows with gaps need version 19 of the operators".into());
+    }
+    let mut attributes = super::conv::written_windows(&windows);
+    if operator == "AveragePool" && w.version < 19 {
+        attributes.retain(|(name, _)| *name != "dilations");
+    }
+    attributes.extend(more);
+    let image = channels_second(y.rank());
+    let x = w.real(x);
+    let name = w.ordered(&x, &image);
+    Ok(w.node(operator, vec![name], attributes, y, gradus_tensor::Kind::F32).in_order(image))
 }
 
 /// MaxPool: over padded windows in which padding never wins.

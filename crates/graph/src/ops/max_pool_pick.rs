@@ -1,5 +1,6 @@
 //! Another value where each window is largest: how a step of the inputs changes their maxima.
 
+use crate::onnx::{Refusal, Writer, Written};
 use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError};
 use crate::{Node, PoolAxis};
 use gradus_kernels::instr::Pooling;
@@ -29,6 +30,10 @@ impl OpDef for MaxPoolPick {
 
     fn kernel(&self, x: &[Vec<usize>], y: &[usize]) -> Kernel {
         super::max_pool::kernel(Pooling::Pick, PoolAxis::all_over(&self.axes, &x[0], y))
+    }
+
+    fn onnx(&self, _w: &mut Writer, _x: &[Written], _y: &Shape) -> Result<Written, Refusal> {
+        Err("it belongs to gradients alone".into())
     }
 
     fn cases() -> Vec<Case> {

@@ -1,5 +1,6 @@
 //! Each window's value back to where the window is largest: the gradient of its maximum.
 
+use crate::onnx::{Refusal, Writer, Written};
 use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError};
 use crate::{Node, PoolAxis};
 use gradus_kernels::instr::Pooling;
@@ -31,6 +32,10 @@ impl OpDef for MaxPoolReturn {
 
     fn kernel(&self, x: &[Vec<usize>], _y: &[usize]) -> Kernel {
         super::max_pool::kernel(Pooling::Return, PoolAxis::all_over(&self.axes, &x[0], &x[1]))
+    }
+
+    fn onnx(&self, _w: &mut Writer, _x: &[Written], _y: &Shape) -> Result<Written, Refusal> {
+        Err("it belongs to gradients alone".into())
     }
 
     fn cases() -> Vec<Case> {

@@ -1,6 +1,6 @@
 //! The larger of two, with broadcasting; where both are equal, each takes half of the gradient.
 
-use crate::onnx::OnnxOp;
+use crate::onnx::{OnnxOp, Refusal, Writer, Written};
 use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError, broadcast};
 use crate::Node;
 use gradus_tensor::Shape;
@@ -23,6 +23,10 @@ impl OpDef for Maximum {
 
     fn kernel(&self, _x: &[Vec<usize>], _y: &[usize]) -> Kernel {
         Kernel::map2(|a, b| a.max(b))
+    }
+
+    fn onnx(&self, w: &mut Writer, x: &[Written], y: &Shape) -> Result<Written, Refusal> {
+        Ok(w.binary("Max", x, y))
     }
 
     fn cases() -> Vec<Case> {

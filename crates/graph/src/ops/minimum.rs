@@ -1,6 +1,6 @@
 //! The smaller of two, with broadcasting; where both are equal, each takes half of the gradient.
 
-use crate::onnx::OnnxOp;
+use crate::onnx::{OnnxOp, Refusal, Writer, Written};
 use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError, broadcast};
 use crate::Node;
 use super::maximum::share;
@@ -24,6 +24,10 @@ impl OpDef for Minimum {
 
     fn kernel(&self, _x: &[Vec<usize>], _y: &[usize]) -> Kernel {
         Kernel::map2(|a, b| a.min(b))
+    }
+
+    fn onnx(&self, w: &mut Writer, x: &[Written], y: &Shape) -> Result<Written, Refusal> {
+        Ok(w.binary("Min", x, y))
     }
 
     fn cases() -> Vec<Case> {

@@ -1,7 +1,7 @@
 //! The ops: one file each, and one line each in the table below.
 
 use crate::Node;
-use crate::onnx::OnnxOp;
+use crate::onnx::{OnnxOp, Refusal, Writer, Written};
 use crate::op::{Case, CustomOp, Grads, Kernel, Kind, OpDef, ShapeError};
 use gradus_tensor::Shape;
 use std::sync::Arc;
@@ -62,6 +62,14 @@ macro_rules! ops {
             /// The operators of ONNX that are read as an op of the table.
             pub fn onnx() -> Vec<OnnxOp> {
                 [$($Op::ONNX),*].concat()
+            }
+
+            pub(crate) fn write(&self, w: &mut Writer, x: &[Written], y: &Shape) -> Result<Written, Refusal> {
+                match self {
+                    Op::Custom(_) => Err("it is a program's own".into()),
+                    $(Op::$Op(op) => op.onnx(w, x, y),)*
+                    leaf => Err(format!("`{}` is part of training", leaf.name())),
+                }
             }
 
             pub(crate) fn shape(&self, x: &[&Shape]) -> Result<Shape, ShapeError> {

@@ -1,6 +1,6 @@
 //! Negation, `y = -x`.
 
-use crate::onnx::OnnxOp;
+use crate::onnx::{OnnxOp, Refusal, Writer, Written};
 use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError};
 use crate::Node;
 use gradus_tensor::Shape;
@@ -23,6 +23,10 @@ impl OpDef for Neg {
 
     fn kernel(&self, _x: &[Vec<usize>], _y: &[usize]) -> Kernel {
         Kernel::map1(|x| -x)
+    }
+
+    fn onnx(&self, w: &mut Writer, x: &[Written], _y: &Shape) -> Result<Written, Refusal> {
+        Ok(w.unary("Neg", &x[0], vec![]))
     }
 
     fn cases() -> Vec<Case> {

@@ -1,7 +1,7 @@
 //! A border of a constant around a value.
 
 use crate::Node;
-use crate::onnx::{OnnxNode, OnnxOp, Value};
+use crate::onnx::{OnnxNode, OnnxOp, Refusal, Value, Writer, Written};
 use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError};
 use gradus_tensor::{Dim, Shape};
 
@@ -41,6 +41,17 @@ impl OpDef for Pad {
         let mut before = vec![0; x[0].len()];
         before[self.axis] = self.before;
         Kernel::Pad { before, value: self.value }
+    }
+
+    fn onnx(&self, w: &mut Writer, x: &[Written], y: &Shape) -> Result<Written, Refusal> {
+        let x = w.real(&x[0]);
+        let mut widths = vec![0; 2 * y.rank()];
+        let place = x.place(self.axis) as usize;
+        widths[place] = self.before as i64;
+        widths[place + y.rank()] = self.after as i64;
+        let value = w.number(self.value);
+        let inputs = vec![w.as_is(&x), w.whole(&widths), w.plain(&value)];
+        Ok(w.node("Pad", inputs, vec![], y, gradus_tensor::Kind::F32).ordered_as(&x))
     }
 
     fn cases() -> Vec<Case> {

@@ -1,7 +1,7 @@
 //! The axes in another order. No work: a product or a map reads it with other strides.
 
 use crate::{Node, Role};
-use crate::onnx::{OnnxNode, OnnxOp, Value, channels_last};
+use crate::onnx::{OnnxNode, OnnxOp, Refusal, Value, Writer, Written, channels_last};
 use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError};
 use gradus_tensor::Shape;
 
@@ -36,6 +36,10 @@ impl OpDef for Permute {
 
     fn kernel(&self, x: &[Vec<usize>], _y: &[usize]) -> Kernel {
         Kernel::View { axes: self.order.iter().map(|&a| Some((a, 1))).collect(), start: vec![0; x[0].len()] }
+    }
+
+    fn onnx(&self, _w: &mut Writer, x: &[Written], y: &Shape) -> Result<Written, Refusal> {
+        Ok(x[0].permuted(&self.order, y))
     }
 
     fn cases() -> Vec<Case> {

@@ -1,6 +1,6 @@
 //! Power, `y = aᵇ`, with broadcasting; the derivative of `a⁰` is 0.
 
-use crate::onnx::OnnxOp;
+use crate::onnx::{OnnxOp, Refusal, Writer, Written};
 use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError, broadcast};
 use crate::Node;
 use gradus_kernels::Binary;
@@ -24,6 +24,10 @@ impl OpDef for Pow {
 
     fn kernel(&self, _x: &[Vec<usize>], _y: &[usize]) -> Kernel {
         Kernel::map2(|a, b| a.binary(Binary::Pow, b))
+    }
+
+    fn onnx(&self, w: &mut Writer, x: &[Written], y: &Shape) -> Result<Written, Refusal> {
+        Ok(w.binary("Pow", x, y))
     }
 
     fn cases() -> Vec<Case> {

@@ -1,6 +1,7 @@
 //! Random numbers, made from (seed, stream, step, element) by a counter: the same numbers wherever and whenever they are made.
 
 use crate::Node;
+use crate::onnx::{Refusal, Writer, Written};
 use crate::op::{Case, Grads, Kernel, OpDef, ShapeError};
 use gradus_kernels::{Expr, Inst};
 use gradus_tensor::Shape;
@@ -36,6 +37,10 @@ impl OpDef for Random {
         let mut expr = Expr::new();
         expr.push(Inst::Random(self.distribution, self.stream));
         Kernel::Map(expr)
+    }
+
+    fn onnx(&self, _w: &mut Writer, _x: &[Written], _y: &Shape) -> Result<Written, Refusal> {
+        Err("random numbers are drawn in training alone".into())
     }
 
     fn cases() -> Vec<Case> {

@@ -1,7 +1,7 @@
 //! Sum and mean over axes; the reduced axes stay with size 1.
 
 use crate::Node;
-use crate::onnx::OnnxOp;
+use crate::onnx::{OnnxOp, Refusal, Writer, Written};
 use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError};
 use gradus_kernels::instr::Fold;
 use gradus_tensor::{Dim, Shape};
@@ -38,6 +38,15 @@ impl OpDef for Reduce {
 
     fn kernel(&self, _x: &[Vec<usize>], _y: &[usize]) -> Kernel {
         Kernel::Reduce { fold: Fold::Sum, axes: self.axes.clone(), mean: self.mean, scale: self.scale }
+    }
+
+    fn onnx(&self, w: &mut Writer, x: &[Written], y: &Shape) -> Result<Written, Refusal> {
+        let reduced = w.reduction(if self.mean { "ReduceMean" } else { "ReduceSum" }, &x[0], &self.axes, y);
+        if self.scale == 1.0 {
+            return Ok(reduced);
+        }
+        let scale = w.number(self.scale);
+        Ok(w.binary("Mul", &[reduced, scale], y))
     }
 
     fn cases() -> Vec<Case> {

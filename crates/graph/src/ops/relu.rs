@@ -1,6 +1,6 @@
 //! Rectifier, `y = max(x, 0)`; its derivative at 0 is 0. Nair & Hinton 2010.
 
-use crate::onnx::OnnxOp;
+use crate::onnx::{OnnxOp, Refusal, Writer, Written};
 use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError};
 use crate::Node;
 use gradus_tensor::Shape;
@@ -23,6 +23,10 @@ impl OpDef for Relu {
 
     fn kernel(&self, _x: &[Vec<usize>], _y: &[usize]) -> Kernel {
         Kernel::map1(|x| x.max(&x.constant(0.0)))
+    }
+
+    fn onnx(&self, w: &mut Writer, x: &[Written], _y: &Shape) -> Result<Written, Refusal> {
+        Ok(w.unary("Relu", &x[0], vec![]))
     }
 
     fn cases() -> Vec<Case> {

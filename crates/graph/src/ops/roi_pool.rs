@@ -1,6 +1,7 @@
 //! The largest element of each bin of each box, with rounded edges. Girshick 2015, Fast R-CNN, arXiv:1504.08083.
 
 use crate::Node;
+use crate::onnx::{Refusal, Writer, Written};
 use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError};
 use gradus_kernels::instr::Pooling;
 use gradus_tensor::{Dim, Shape};
@@ -33,6 +34,10 @@ impl OpDef for RoiPool {
 
     fn kernel(&self, _x: &[Vec<usize>], _y: &[usize]) -> Kernel {
         Kernel::RoiPool { pooling: Pooling::Max, out: self.out, scale: self.scale }
+    }
+
+    fn onnx(&self, _w: &mut Writer, _x: &[Written], _y: &Shape) -> Result<Written, Refusal> {
+        Err("boxes are not written".into())
     }
 
     fn cases() -> Vec<Case> {

@@ -1,6 +1,7 @@
 //! Another value where each bin of each box is largest: how a step of the inputs changes the maxima.
 
 use crate::Node;
+use crate::onnx::{Refusal, Writer, Written};
 use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError};
 use gradus_kernels::instr::Pooling;
 use gradus_tensor::Shape;
@@ -36,6 +37,10 @@ impl OpDef for RoiPoolPick {
 
     fn kernel(&self, _x: &[Vec<usize>], _y: &[usize]) -> Kernel {
         Kernel::RoiPool { pooling: Pooling::Pick, out: self.out, scale: self.scale }
+    }
+
+    fn onnx(&self, _w: &mut Writer, _x: &[Written], _y: &Shape) -> Result<Written, Refusal> {
+        Err("it belongs to gradients alone".into())
     }
 
     fn cases() -> Vec<Case> {

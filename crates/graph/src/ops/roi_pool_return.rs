@@ -1,6 +1,7 @@
 //! Each bin's value back to where the bin is largest: the gradient of its maximum.
 
 use crate::Node;
+use crate::onnx::{Refusal, Writer, Written};
 use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError};
 use gradus_kernels::instr::Pooling;
 use gradus_tensor::{Dim, Shape};
@@ -38,6 +39,10 @@ impl OpDef for RoiPoolReturn {
 
     fn kernel(&self, _x: &[Vec<usize>], _y: &[usize]) -> Kernel {
         Kernel::RoiPool { pooling: Pooling::Return, out: self.out, scale: self.scale }
+    }
+
+    fn onnx(&self, _w: &mut Writer, _x: &[Written], _y: &Shape) -> Result<Written, Refusal> {
+        Err("it belongs to gradients alone".into())
     }
 
     fn cases() -> Vec<Case> {

@@ -1,5 +1,6 @@
 //! Reciprocal square root, `y = 1/√x`.
 
+use crate::onnx::{Refusal, Writer, Written};
 use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError};
 use crate::Node;
 use gradus_kernels::Unary;
@@ -22,6 +23,11 @@ impl OpDef for Rsqrt {
 
     fn kernel(&self, _x: &[Vec<usize>], _y: &[usize]) -> Kernel {
         Kernel::map1(|x| x.unary(Unary::Rsqrt))
+    }
+
+    fn onnx(&self, w: &mut Writer, x: &[Written], _y: &Shape) -> Result<Written, Refusal> {
+        let root = w.unary("Sqrt", &x[0], vec![]);
+        Ok(w.unary("Reciprocal", &root, vec![]))
     }
 
     fn cases() -> Vec<Case> {

@@ -1,5 +1,6 @@
 //! Images at real places, by linear interpolation in both directions: what deformable convolution and RoI align read.
 
+use crate::onnx::{Refusal, Writer, Written};
 use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError};
 use crate::{Kind, Node};
 use gradus_tensor::{Dim, Shape};
@@ -34,6 +35,10 @@ impl OpDef for Sample {
 
     fn kernel(&self, _x: &[Vec<usize>], _y: &[usize]) -> Kernel {
         Kernel::Sample { spread: false, slope: self.slope }
+    }
+
+    fn onnx(&self, _w: &mut Writer, _x: &[Written], _y: &Shape) -> Result<Written, Refusal> {
+        Err("reading at real places is not written".into())
     }
 
     fn cases() -> Vec<Case> {

@@ -1,6 +1,7 @@
 //! Values shared out among the four neighbours of real places: the gradient of reading there.
 
 use crate::Node;
+use crate::onnx::{Refusal, Writer, Written};
 use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError};
 use gradus_tensor::{Dim, Shape};
 
@@ -37,6 +38,10 @@ impl OpDef for SampleSpread {
 
     fn kernel(&self, _x: &[Vec<usize>], _y: &[usize]) -> Kernel {
         Kernel::Sample { spread: true, slope: self.slope }
+    }
+
+    fn onnx(&self, _w: &mut Writer, _x: &[Written], _y: &Shape) -> Result<Written, Refusal> {
+        Err("it belongs to gradients alone".into())
     }
 
     fn cases() -> Vec<Case> {

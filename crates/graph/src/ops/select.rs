@@ -1,7 +1,7 @@
 //! Choice by a condition, `y = a where c ≠ 0, else b`, with broadcasting. Neither branch's NaN leaks through the other.
 
 use crate::Node;
-use crate::onnx::{OnnxNode, OnnxOp, Traced, Value};
+use crate::onnx::{OnnxNode, OnnxOp, Refusal, Traced, Value, Writer, Written};
 use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError, broadcast};
 use gradus_kernels::Expr;
 use gradus_tensor::Shape;
@@ -28,6 +28,11 @@ impl OpDef for Select {
 
     fn kernel(&self, _x: &[Vec<usize>], _y: &[usize]) -> Kernel {
         Kernel::Map(Expr::build(3, |x| x[0].select(&x[1], &x[2])))
+    }
+
+    fn onnx(&self, w: &mut Writer, x: &[Written], y: &Shape) -> Result<Written, Refusal> {
+        let (condition, yes, no) = (w.cast(&x[0], gradus_tensor::Kind::Bool), w.real(&x[1]), w.real(&x[2]));
+        Ok(w.broadcast("Where", &[&condition, &yes, &no], y, gradus_tensor::Kind::F32))
     }
 
     fn cases() -> Vec<Case> {

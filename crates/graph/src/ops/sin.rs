@@ -1,7 +1,7 @@
 //! Sine of an angle in radians, `y = sin x`, `dx = dy·cos x`.
 
 use crate::Node;
-use crate::onnx::OnnxOp;
+use crate::onnx::{OnnxOp, Refusal, Writer, Written};
 use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError};
 use gradus_kernels::Unary;
 use gradus_tensor::Shape;
@@ -24,6 +24,10 @@ impl OpDef for Sin {
 
     fn kernel(&self, _x: &[Vec<usize>], _y: &[usize]) -> Kernel {
         Kernel::map1(|x| x.unary(Unary::Sin))
+    }
+
+    fn onnx(&self, w: &mut Writer, x: &[Written], _y: &Shape) -> Result<Written, Refusal> {
+        Ok(w.unary("Sin", &x[0], vec![]))
     }
 
     fn cases() -> Vec<Case> {

@@ -1,7 +1,7 @@
 //! A part of a value: along an axis every `step`-th element from `start` up to `stop`. No work: it is read with other strides.
 
 use crate::Node;
-use crate::onnx::{OnnxNode, OnnxOp, Value};
+use crate::onnx::{OnnxNode, OnnxOp, Refusal, Value, Writer, Written};
 use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError};
 use gradus_tensor::{Dim, Shape};
 
@@ -50,6 +50,14 @@ impl OpDef for Slice {
         start[self.axis] = self.start;
         let step = |axis: usize| if axis == self.axis { self.step } else { 1 };
         Kernel::View { axes: (0..x[0].len()).map(|a| Some((a, step(a)))).collect(), start }
+    }
+
+    fn onnx(&self, w: &mut Writer, x: &[Written], y: &Shape) -> Result<Written, Refusal> {
+        let place = x[0].place(self.axis);
+        let numbers = [self.start as i64, self.stop as i64, place, self.step as i64];
+        let mut inputs = vec![w.as_is(&x[0])];
+        inputs.extend(numbers.map(|number| w.whole(&[number])));
+        Ok(w.node("Slice", inputs, vec![], y, x[0].kind).ordered_as(&x[0]))
     }
 
     fn cases() -> Vec<Case> {

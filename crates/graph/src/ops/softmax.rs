@@ -1,7 +1,7 @@
 //! Softmax over the last axis, `y = e^(x-m) / Σ e^(x-m)` with m the row's maximum. Bridle 1990.
 
 use crate::Node;
-use crate::onnx::{OnnxNode, OnnxOp, Value};
+use crate::onnx::{Attribute, OnnxNode, OnnxOp, Refusal, Value, Writer, Written};
 use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError};
 use gradus_tensor::{Dim, Shape};
 
@@ -26,9 +26,19 @@ impl OpDef for Softmax {
         Kernel::Softmax { log: false }
     }
 
+    fn onnx(&self, w: &mut Writer, x: &[Written], _y: &Shape) -> Result<Written, Refusal> {
+        Ok(over_last(w, "Softmax", &x[0]))
+    }
+
     fn cases() -> Vec<Case> {
         vec![Case::new(Softmax, [Shape::batched(&[5])]), Case::new(Softmax, [[2, 3, 1].into()])]
     }
+}
+
+/// An operator on rows along the last axis.
+pub(super) fn over_last(w: &mut Writer, operator: &'static str, x: &Written) -> Written {
+    let axis = x.place(x.shape.rank() - 1);
+    w.unary(operator, x, vec![("axis", Attribute::Int(axis))])
 }
 
 /// Softmax and its like: along one axis since version 13, over all axes from one on before.

@@ -1,5 +1,6 @@
 //! Square, `y = x²`.
 
+use crate::onnx::{Refusal, Writer, Written};
 use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError};
 use crate::Node;
 use gradus_tensor::Shape;
@@ -21,6 +22,10 @@ impl OpDef for Square {
 
     fn kernel(&self, _x: &[Vec<usize>], _y: &[usize]) -> Kernel {
         Kernel::map1(|x| x.square())
+    }
+
+    fn onnx(&self, w: &mut Writer, x: &[Written], y: &Shape) -> Result<Written, Refusal> {
+        Ok(w.binary("Mul", &[x[0].clone(), x[0].clone()], y))
     }
 
     fn cases() -> Vec<Case> {

@@ -1,6 +1,7 @@
 //! A value through which no gradient flows.
 
 use crate::Node;
+use crate::onnx::{Refusal, Writer, Written};
 use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError};
 use gradus_tensor::Shape;
 
@@ -21,6 +22,10 @@ impl OpDef for StopGradient {
 
     fn kernel(&self, _x: &[Vec<usize>], _y: &[usize]) -> Kernel {
         Kernel::Reshape
+    }
+
+    fn onnx(&self, _w: &mut Writer, x: &[Written], _y: &Shape) -> Result<Written, Refusal> {
+        Ok(x[0].clone())
     }
 
     fn cases() -> Vec<Case> {

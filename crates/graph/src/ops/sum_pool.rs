@@ -1,7 +1,7 @@
 //! The sum of each window, scaled: sums and averages over space.
 
-use super::max_pool::global;
-use crate::onnx::{OnnxNode, OnnxOp, Traced, Value, Windows};
+use super::max_pool::{global, written_pool};
+use crate::onnx::{Attribute, OnnxNode, OnnxOp, Refusal, Traced, Value, Windows, Writer, Written};
 use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError};
 use crate::{Node, PoolAxis};
 use gradus_kernels::instr::Pooling;
@@ -37,6 +37,23 @@ impl OpDef for SumPool {
     fn kernel(&self, x: &[Vec<usize>], y: &[usize]) -> Kernel {
         let axes = PoolAxis::all_over(&self.axes, &x[0], y);
         Kernel::Pool { pooling: Pooling::Sum, axes, scale: self.scale, average: self.average }
+    }
+
+    fn onnx(&self, w: &mut Writer, x: &[Written], y: &Shape) -> Result<Written, Refusal> {
+        let counted = i64::from(!self.average);
+        let pooled = written_pool(w, &x[0], &self.axes, y, "AveragePool", vec![("count_include_pad", Attribute::Int(counted))])?;
+        // A mean with the padding is a sum divided by the size of the window.
+        let size = |axis: &PoolAxis| match axis {
+            PoolAxis::Window(window) => window.size,
+            PoolAxis::Bins(_) => 1,
+        };
+        let whole: usize = self.axes.iter().map(size).product();
+        let factor = if self.average { self.scale } else { self.scale * whole as f64 };
+        if factor == 1.0 {
+            return Ok(pooled);
+        }
+        let factor = w.number(factor);
+        Ok(w.binary("Mul", &[pooled, factor], y))
     }
 
     fn cases() -> Vec<Case> {

@@ -1,5 +1,6 @@
 //! Each window's value added to everything that the window sees: the gradient of its sum.
 
+use crate::onnx::{Refusal, Writer, Written};
 use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError};
 use crate::{Node, PoolAxis};
 use gradus_kernels::instr::Pooling;
@@ -42,6 +43,10 @@ impl OpDef for SumPoolSpread {
     fn kernel(&self, x: &[Vec<usize>], y: &[usize]) -> Kernel {
         let axes = PoolAxis::all_over(&self.axes, y, &x[0]);
         Kernel::Pool { pooling: Pooling::Spread, axes, scale: self.scale, average: self.average }
+    }
+
+    fn onnx(&self, _w: &mut Writer, _x: &[Written], _y: &Shape) -> Result<Written, Refusal> {
+        Err("it belongs to gradients alone".into())
     }
 
     fn cases() -> Vec<Case> {

@@ -1,6 +1,7 @@
 //! One value when training, another when predicting. Compiling for a mode keeps the one and drops the other.
 
 use crate::Node;
+use crate::onnx::{Refusal, Writer, Written};
 use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError};
 use gradus_tensor::Shape;
 
@@ -27,6 +28,10 @@ impl OpDef for Switch {
     /// Compiling for a mode removes the op; computed as it stands, it is in training mode.
     fn kernel(&self, _x: &[Vec<usize>], _y: &[usize]) -> Kernel {
         Kernel::map2(|a, _| a.clone())
+    }
+
+    fn onnx(&self, _w: &mut Writer, x: &[Written], _y: &Shape) -> Result<Written, Refusal> {
+        Ok(x[0].clone())
     }
 
     fn cases() -> Vec<Case> {
