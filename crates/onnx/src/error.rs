@@ -5,15 +5,15 @@
 #[error("{file}: {place}\n  expected: {expected}\n  received: {received}\n  help:     {help}")]
 pub struct OnnxError {
     /// The file.
-    pub file: String,
+    pub file: Box<str>,
     /// Where in it: a node with its operator, a stored tensor, an input.
-    pub place: String,
+    pub place: Box<str>,
     /// What is needed there.
-    pub expected: String,
+    pub expected: Box<str>,
     /// What is there.
-    pub received: String,
+    pub received: Box<str>,
     /// What to do.
-    pub help: String,
+    pub help: Box<str>,
     /// What kind of trouble it is.
     pub trouble: Trouble,
 }
@@ -31,10 +31,10 @@ impl OnnxError {
     /// A file that does not hold together.
     pub fn unreadable(place: impl Into<String>, expected: impl Into<String>, received: impl Into<String>) -> OnnxError {
         OnnxError {
-            file: String::new(),
-            place: place.into(),
-            expected: expected.into(),
-            received: received.into(),
+            file: "".into(),
+            place: place.into().into(),
+            expected: expected.into().into(),
+            received: received.into().into(),
             help: "the file is damaged or was written wrongly: copy, download or write it again".into(),
             trouble: Trouble::Unreadable,
         }
@@ -57,12 +57,12 @@ impl OnnxError {
 
     /// The same with another advice.
     pub fn help(self, help: impl Into<String>) -> OnnxError {
-        OnnxError { help: help.into(), ..self }
+        OnnxError { help: help.into().into(), ..self }
     }
 
     /// The same, in this file.
     pub fn in_file(self, file: impl Into<String>) -> OnnxError {
-        if self.file.is_empty() { OnnxError { file: file.into(), ..self } } else { self }
+        if self.file.is_empty() { OnnxError { file: file.into().into(), ..self } } else { self }
     }
 }
 

@@ -16,7 +16,7 @@ pub struct Clamp {
 
 impl OpDef for Clamp {
     const NAME: &'static str = "clamp";
-    const ONNX: &'static [OnnxOp] = &[OnnxOp { name: "Clip", read: read }];
+    const ONNX: &'static [OnnxOp] = &[OnnxOp { name: "Clip", read }];
 
     fn shape(&self, x: &[&Shape]) -> Result<Shape, ShapeError> {
         if self.low <= self.high {

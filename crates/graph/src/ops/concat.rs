@@ -14,7 +14,7 @@ pub struct Concat {
 
 impl OpDef for Concat {
     const NAME: &'static str = "concat";
-    const ONNX: &'static [OnnxOp] = &[OnnxOp { name: "Concat", read: read }];
+    const ONNX: &'static [OnnxOp] = &[OnnxOp { name: "Concat", read }];
 
     fn shape(&self, x: &[&Shape]) -> Result<Shape, ShapeError> {
         let received = || x.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");

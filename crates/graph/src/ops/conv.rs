@@ -89,7 +89,7 @@ pub(super) fn kernel(side: Side, windows: &[Window], groups: usize, x: &[usize],
 
 impl OpDef for Conv {
     const NAME: &'static str = "conv";
-    const ONNX: &'static [OnnxOp] = &[OnnxOp { name: "Conv", read: read }];
+    const ONNX: &'static [OnnxOp] = &[OnnxOp { name: "Conv", read }];
 
     fn shape(&self, x: &[&Shape]) -> Result<Shape, ShapeError> {
         let input = image(x[0], self.windows.len())?;

@@ -22,7 +22,7 @@ pub struct ConvInput {
 
 impl OpDef for ConvInput {
     const NAME: &'static str = "conv_input";
-    const ONNX: &'static [OnnxOp] = &[OnnxOp { name: "ConvTranspose", read: read }];
+    const ONNX: &'static [OnnxOp] = &[OnnxOp { name: "ConvTranspose", read }];
 
     fn shape(&self, x: &[&Shape]) -> Result<Shape, ShapeError> {
         let y = image(x[0], self.windows.len())?;

@@ -11,7 +11,7 @@ pub struct Div;
 
 impl OpDef for Div {
     const NAME: &'static str = "div";
-    const ONNX: &'static [OnnxOp] = &[OnnxOp { name: "Div", read: read }];
+    const ONNX: &'static [OnnxOp] = &[OnnxOp { name: "Div", read }];
 
     fn shape(&self, x: &[&Shape]) -> Result<Shape, ShapeError> {
         broadcast(x[0], x[1])

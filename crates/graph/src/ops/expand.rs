@@ -14,7 +14,7 @@ pub struct Expand {
 
 impl OpDef for Expand {
     const NAME: &'static str = "expand";
-    const ONNX: &'static [OnnxOp] = &[OnnxOp { name: "Expand", read: read }];
+    const ONNX: &'static [OnnxOp] = &[OnnxOp { name: "Expand", read }];
 
     fn shape(&self, x: &[&Shape]) -> Result<Shape, ShapeError> {
         match broadcast(x[0], &self.shape) {

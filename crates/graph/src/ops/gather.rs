@@ -15,7 +15,7 @@ pub struct Gather {
 
 impl OpDef for Gather {
     const NAME: &'static str = "gather";
-    const ONNX: &'static [OnnxOp] = &[OnnxOp { name: "Gather", read: read }];
+    const ONNX: &'static [OnnxOp] = &[OnnxOp { name: "Gather", read }];
 
     fn shape(&self, x: &[&Shape]) -> Result<Shape, ShapeError> {
         let Some(Dim::Fixed(_)) = x[0].dims().get(self.axis) else {

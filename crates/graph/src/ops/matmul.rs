@@ -17,7 +17,7 @@ pub struct MatMul {
 
 impl OpDef for MatMul {
     const NAME: &'static str = "matmul";
-    const ONNX: &'static [OnnxOp] = &[OnnxOp { name: "MatMul", read: read }];
+    const ONNX: &'static [OnnxOp] = &[OnnxOp { name: "MatMul", read }];
 
     fn shape(&self, x: &[&Shape]) -> Result<Shape, ShapeError> {
         let received = || {

@@ -16,7 +16,7 @@ pub struct MaxPool {
 
 impl OpDef for MaxPool {
     const NAME: &'static str = "max_pool";
-    const ONNX: &'static [OnnxOp] = &[OnnxOp { name: "MaxPool", read: read }, OnnxOp { name: "GlobalMaxPool", read: |n| global(n, |x, axes| x.max(axes)) }];
+    const ONNX: &'static [OnnxOp] = &[OnnxOp { name: "MaxPool", read }, OnnxOp { name: "GlobalMaxPool", read: |n| global(n, |x, axes| x.max(axes)) }];
 
     fn shape(&self, x: &[&Shape]) -> Result<Shape, ShapeError> {
         PoolAxis::pooled(&self.axes, x[0])

@@ -20,7 +20,7 @@ pub struct Pad {
 
 impl OpDef for Pad {
     const NAME: &'static str = "pad";
-    const ONNX: &'static [OnnxOp] = &[OnnxOp { name: "Pad", read: read }];
+    const ONNX: &'static [OnnxOp] = &[OnnxOp { name: "Pad", read }];
 
     fn shape(&self, x: &[&Shape]) -> Result<Shape, ShapeError> {
         let Some(Dim::Fixed(size)) = x[0].dims().get(self.axis).copied() else {

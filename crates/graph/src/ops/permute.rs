@@ -14,7 +14,7 @@ pub struct Permute {
 
 impl OpDef for Permute {
     const NAME: &'static str = "permute";
-    const ONNX: &'static [OnnxOp] = &[OnnxOp { name: "Transpose", read: read }];
+    const ONNX: &'static [OnnxOp] = &[OnnxOp { name: "Transpose", read }];
 
     fn shape(&self, x: &[&Shape]) -> Result<Shape, ShapeError> {
         let mut sorted = self.order.clone();

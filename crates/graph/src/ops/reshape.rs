@@ -14,7 +14,7 @@ pub struct Reshape {
 
 impl OpDef for Reshape {
     const NAME: &'static str = "reshape";
-    const ONNX: &'static [OnnxOp] = &[OnnxOp { name: "Reshape", read: read }, OnnxOp { name: "Flatten", read: flatten }, OnnxOp { name: "Squeeze", read: squeeze }, OnnxOp { name: "Unsqueeze", read: unsqueeze }];
+    const ONNX: &'static [OnnxOp] = &[OnnxOp { name: "Reshape", read }, OnnxOp { name: "Flatten", read: flatten }, OnnxOp { name: "Squeeze", read: squeeze }, OnnxOp { name: "Unsqueeze", read: unsqueeze }];
 
     fn shape(&self, x: &[&Shape]) -> Result<Shape, ShapeError> {
         if volume(x[0]) == volume(&self.shape) {

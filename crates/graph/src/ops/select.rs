@@ -12,7 +12,7 @@ pub struct Select;
 
 impl OpDef for Select {
     const NAME: &'static str = "select";
-    const ONNX: &'static [OnnxOp] = &[OnnxOp { name: "Where", read: read }];
+    const ONNX: &'static [OnnxOp] = &[OnnxOp { name: "Where", read }];
 
     fn shape(&self, x: &[&Shape]) -> Result<Shape, ShapeError> {
         broadcast(&broadcast(x[0], x[1])?, x[2])

@@ -20,7 +20,7 @@ pub struct Slice {
 
 impl OpDef for Slice {
     const NAME: &'static str = "slice";
-    const ONNX: &'static [OnnxOp] = &[OnnxOp { name: "Slice", read: read }];
+    const ONNX: &'static [OnnxOp] = &[OnnxOp { name: "Slice", read }];
 
     fn shape(&self, x: &[&Shape]) -> Result<Shape, ShapeError> {
         let Some(Dim::Fixed(size)) = x[0].dims().get(self.axis).copied() else {

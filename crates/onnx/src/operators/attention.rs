@@ -23,7 +23,9 @@ fn apart(x: Node, heads: Option<i64>) -> Result<Node> {
             let dims = vec![*batch, *steps, Dim::Fixed(heads), Dim::Fixed(width / heads)];
             Ok(x.reshape(dims).permute([0, 2, 1, 3]))
         }
-        _ => again("[B, heads, T, D], or [B, T, heads·D] with a number of heads", format!("{shape} and {heads:?} heads")),
+        _ => {
+            again("[B, heads, T, D], or [B, T, heads·D] with a number of heads", format!("{shape} and {heads:?} heads"))
+        }
     }
 }
 
@@ -96,7 +98,7 @@ fn read(n: &OnnxNode) -> Result<Vec<Value>> {
     let scores = masked(&limited)?;
     // A row in which all is left out gives zeros.
     let none = scores.max(-1).eq(f64::NEG_INFINITY);
-    let weights = none.select(0.0, &none.select(0.0, &scores).softmax());
+    let weights = none.select(0.0, none.select(0.0, &scores).softmax());
     let y = grouped(&weights, heads / groups).matmul(&grouped(&v, 1));
     let width = size(&v, 3)?;
     let y = y.reshape(vec![dims[0], dims[1], Dim::Fixed(steps), Dim::Fixed(width)]);
@@ -125,7 +127,10 @@ fn rotary(n: &OnnxNode) -> Result<Vec<Value>> {
     let width = size(&x, 3)?;
     let turned = match n.int("rotary_embedding_dim")?.unwrap_or(0) {
         0 => width,
-        turned => usize::try_from(turned).ok().filter(|&t| t <= width).map_or_else(|| again("a rotary_embedding_dim", ""), Ok)?,
+        turned => usize::try_from(turned)
+            .ok()
+            .filter(|&t| t <= width)
+            .map_or_else(|| again("a rotary_embedding_dim", ""), Ok)?,
     };
     let half = turned / 2;
     // [B, T, half] or [positions, half] with the position of each step.

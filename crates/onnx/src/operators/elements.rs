@@ -144,7 +144,7 @@ fn scattered(n: &OnnxNode, data: &Node, places: &Node, updates: &Node) -> Result
         let constant = |tensor: Tensor| n.reader.node(&Value::known(tensor));
         let mask = constant(Tensor::new([size, 1], touched).expect("as many as places"))?;
         let new = updates.pick(0, &turn).scatter_add(0, &constant(Tensor::vector(at))?, size);
-        y = mask.select(&combine(&y, &new), &y);
+        y = mask.select(combine(&y, &new), &y);
     }
     Ok(y)
 }

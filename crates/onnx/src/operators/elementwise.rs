@@ -97,7 +97,7 @@ fn hard_sigmoid(n: &OnnxNode) -> Values {
 /// Towards 0 by `bias` beyond `lambd`, 0 between.
 fn shrink(n: &OnnxNode) -> Values {
     let (bias, lambd) = (n.float("bias")?.unwrap_or(0.0), n.float("lambd")?.unwrap_or(0.5));
-    n.unary(|x| x.lt(-lambd).select(&(x + bias), &x.gt(lambd).select(&(x - bias), 0.0)))
+    n.unary(|x| x.lt(-lambd).select(x + bias, x.gt(lambd).select(x - bias, 0.0)))
 }
 
 fn mean(n: &OnnxNode) -> Values {

@@ -34,7 +34,9 @@ fn loss(n: &OnnxNode, logarithms: fn(&Node) -> Node) -> Result<Vec<Value>, Shape
             Some(weight) => losses.sum_all() / weight.sum_all(),
             None => losses.mean_all(),
         },
-        other => return Err(ShapeError::new("reduction none, sum or mean", format!("`{other}`"), "write the file again")),
+        other => {
+            return Err(ShapeError::new("reduction none, sum or mean", format!("`{other}`"), "write the file again"));
+        }
     };
     let image = gradus_graph::onnx::Traced { node: log_probability, kind, last: true };
     Ok(vec![Value::traced(result, Kind::F32).of_kind(kind), Value::Traced(image)])

@@ -32,9 +32,10 @@ fn triangle(n: &OnnxNode) -> Result<Vec<Value>, ShapeError> {
 /// OneHot: rows with one value at the index and another elsewhere; an index outside has the other one only.
 fn one_hot(n: &OnnxNode) -> Result<Vec<Value>, ShapeError> {
     let depth = n.known_ints(1)?.first().copied().unwrap_or(0);
-    let depth = usize::try_from(depth).ok().filter(|depth| (1..=1 << 31).contains(depth)).ok_or_else(|| {
-        ShapeError::new("a depth of at least 1", depth.to_string(), "write the file again")
-    })?;
+    let depth = usize::try_from(depth)
+        .ok()
+        .filter(|depth| (1..=1 << 31).contains(depth))
+        .ok_or_else(|| ShapeError::new("a depth of at least 1", depth.to_string(), "write the file again"))?;
     let index = n.x(0)?;
     let index = index.lt(0.0).select(&index + depth as f64, &index);
     let rank = index.shape().rank() + 1;

@@ -28,14 +28,17 @@ fn batch(n: &OnnxNode) -> Values {
     let [mean, variance] = [n.weight(3, &[0], Role::Running)?, n.weight(4, &[0], Role::Running)?];
     let training = n.int("training_mode")?.unwrap_or(0) != 0;
     let image = |node: Node| Value::Traced(Traced { node, kind, last: true });
-    let normalized = |mean: &Node, variance: &Node| Ok::<_, ShapeError>((&x - mean) * ((variance + epsilon(n)?).rsqrt() * &scale) + &shift);
+    let normalized = |mean: &Node, variance: &Node| {
+        Ok::<_, ShapeError>((&x - mean) * ((variance + epsilon(n)?).rsqrt() * &scale) + &shift)
+    };
     if !training {
         return Ok(vec![image(normalized(&mean, &variance)?)]);
     }
     let axes: Vec<isize> = (0..x.shape().rank() as isize - 1).collect();
     let (own_mean, own_variance) = (x.mean(&axes[..]), x.var(&axes[..]));
     let momentum = n.float("momentum")?.unwrap_or(0.9);
-    let moved = |old: &Node, new: &Node| Value::traced(old * momentum + new.reshape(old.shape()) * (1.0 - momentum), kind);
+    let moved =
+        |old: &Node, new: &Node| Value::traced(old * momentum + new.reshape(old.shape()) * (1.0 - momentum), kind);
     Ok(vec![image(normalized(&own_mean, &own_variance)?), moved(&mean, &own_mean), moved(&variance, &own_variance)])
 }
 
@@ -117,7 +120,8 @@ fn root_mean_square(n: &OnnxNode) -> Values {
 fn mean_variance(n: &OnnxNode) -> Values {
     let x = n.x(0)?;
     let axes = n.ints("axes")?.unwrap_or_else(|| vec![0, 2, 3]);
-    let axes: Vec<isize> = axes.into_iter().map(|a| Ok(n.axis(a, x.shape().rank())? as isize)).collect::<Result<_, ShapeError>>()?;
+    let axes: Vec<isize> =
+        axes.into_iter().map(|a| Ok(n.axis(a, x.shape().rank())? as isize)).collect::<Result<_, ShapeError>>()?;
     let centred = &x - x.mean(&axes[..]);
     let deviation = centred.square().mean(&axes[..]).sqrt();
     Ok(vec![Value::traced(centred / (deviation + 1e-9), n.kind(0)?)])
@@ -143,9 +147,14 @@ fn local_response(n: &OnnxNode) -> Values {
     let bias = n.float("bias")?.unwrap_or(1.0);
     let size = n.int("size")?.unwrap_or(1);
     let channels = x.shape().dims().get(1).and_then(|d| d.fixed()).unwrap_or(0);
-    let size = usize::try_from(size).ok().filter(|size| (1..=1 << 16).contains(size) && channels > 0).ok_or_else(|| {
-        ShapeError::new("a `size` of at least 1 and channels", format!("{size} over {}", x.shape()), "write the file again")
-    })?;
+    let size =
+        usize::try_from(size).ok().filter(|size| (1..=1 << 16).contains(size) && channels > 0).ok_or_else(|| {
+            ShapeError::new(
+                "a `size` of at least 1 and channels",
+                format!("{size} over {}", x.shape()),
+                "write the file again",
+            )
+        })?;
     let before = (size - 1) / 2;
     let padded = x.square().pad(1, before, size - 1 - before, 0.0);
     let sum = (0..size).map(|i| padded.slice(1, i..i + channels)).reduce(|a, b| a + b).expect("at least one");

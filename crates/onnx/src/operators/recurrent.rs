@@ -7,7 +7,10 @@ use gradus_tensor::Dim;
 pub(super) const ONNX: &[OnnxOp] = &[
     OnnxOp { name: "RNN", read: |n| read(n, &Cell { gates: 1, usual: &["Tanh"], states: 1, step: simple }) },
     OnnxOp { name: "GRU", read: |n| read(n, &Cell { gates: 3, usual: &["Sigmoid", "Tanh"], states: 1, step: gated }) },
-    OnnxOp { name: "LSTM", read: |n| read(n, &Cell { gates: 4, usual: &["Sigmoid", "Tanh", "Tanh"], states: 2, step: long }) },
+    OnnxOp {
+        name: "LSTM",
+        read: |n| read(n, &Cell { gates: 4, usual: &["Sigmoid", "Tanh", "Tanh"], states: 2, step: long }),
+    },
 ];
 
 type Result<T> = std::result::Result<T, ShapeError>;
@@ -54,7 +57,13 @@ impl Activation {
             "thresholdedrelu" | "elu" => (1.0, 0.0),
             "hardsigmoid" => (0.2, 0.5),
             "scaledtanh" | "affine" => (1.0, 0.0),
-            _ => return Err(ShapeError::new("an activation of the standard", format!("`{name}`"), "write the file again")),
+            _ => {
+                return Err(ShapeError::new(
+                    "an activation of the standard",
+                    format!("`{name}`"),
+                    "write the file again",
+                ));
+            }
         };
         Ok(Activation { name: lower, alpha: alpha.unwrap_or(usual_alpha), beta: beta.unwrap_or(usual_beta) })
     }
@@ -258,8 +267,8 @@ fn activations(n: &OnnxNode, cell: &Cell, way: usize) -> Result<Vec<Activation>>
         }
         _ => cell.usual.iter().map(ToString::to_string).collect(),
     };
-    let (alphas, betas) = (n.floats("activation_alpha")?.unwrap_or_default(), n.floats("activation_beta")?.unwrap_or_default());
+    let (alphas, betas) =
+        (n.floats("activation_alpha")?.unwrap_or_default(), n.floats("activation_beta")?.unwrap_or_default());
     let at = |list: &[f64], i: usize| list.get(cell.usual.len() * way + i).copied();
     names.iter().enumerate().map(|(i, name)| Activation::new(name, at(&alphas, i), at(&betas, i))).collect()
 }
-

@@ -46,7 +46,13 @@ impl Rule<'_> {
         let (input, size) = (a.input as f64, scale * a.input as f64);
         Ok(match self.coordinates {
             "half_pixel" => (x + 0.5) / scale - 0.5,
-            "pytorch_half_pixel" => if a.output > 1 { (x + 0.5) / scale - 0.5 } else { 0.0 },
+            "pytorch_half_pixel" => {
+                if a.output > 1 {
+                    (x + 0.5) / scale - 0.5
+                } else {
+                    0.0
+                }
+            }
             "half_pixel_symmetric" => {
                 // What is cut off is shared by both ends.
                 let adjustment = a.output as f64 / size;

@@ -1,7 +1,7 @@
 //! Sizes of values, and values made from sizes.
 
-use gradus_graph::ops::Count;
 use gradus_graph::onnx::{Attribute, OnnxNode, OnnxOp, Value};
+use gradus_graph::ops::Count;
 use gradus_graph::{Node, ShapeError};
 use gradus_tensor::{Dim, Kind, Shape, Tensor};
 
@@ -60,7 +60,7 @@ fn range(n: &OnnxNode) -> Result<Vec<Value>, ShapeError> {
     };
     let (start, limit, step) = (number(0)?, number(1)?, number(2)?);
     let count = ((limit - start) / step).ceil().max(0.0);
-    if step == 0.0 || !(count < 1e9) {
+    if step == 0.0 || count.is_nan() || count >= 1e9 {
         let received = format!("from {start} by {step} to {limit}");
         return Err(ShapeError::new("a range of fewer than 10⁹ numbers", received, "write the file again"));
     }
@@ -77,7 +77,11 @@ fn eye(n: &OnnxNode) -> Result<Vec<Value>, ShapeError> {
     let kind = match n.int("dtype")? {
         None => n.kind(0)?,
         Some(number) => crate::tensor::kind_of(number as i32).ok_or_else(|| {
-            ShapeError::new("numbers of 8 to 64 bits", crate::tensor::type_name(number as i32), "choose another `dtype`")
+            ShapeError::new(
+                "numbers of 8 to 64 bits",
+                crate::tensor::type_name(number as i32),
+                "choose another `dtype`",
+            )
         })?,
     };
     let sizes: Option<Vec<usize>> = shape.dims().iter().map(|d| d.fixed()).collect();

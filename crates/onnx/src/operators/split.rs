@@ -41,7 +41,11 @@ fn read(n: &OnnxNode) -> Result<Vec<Value>, ShapeError> {
             sizes[axis] = 0;
             return Value::empty(sizes, kind);
         }
-        if range.len() == size { Value::traced(x.clone(), kind) } else { Value::traced(x.slice(axis as isize, range), kind) }
+        if range.len() == size {
+            Value::traced(x.clone(), kind)
+        } else {
+            Value::traced(x.slice(axis as isize, range), kind)
+        }
     };
     Ok(sizes.into_iter().map(piece).collect())
 }

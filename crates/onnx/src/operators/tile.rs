@@ -24,7 +24,8 @@ fn read(n: &OnnxNode) -> Result<Vec<Value>, ShapeError> {
 /// The whole axis, so many times one after the other.
 fn repeated(x: &Node, axis: usize, times: usize) -> Result<Node, ShapeError> {
     let shape = x.shape();
-    let overflow = || ShapeError::new("a size that a computer can hold", format!("{times} times {shape}"), "repeat less");
+    let overflow =
+        || ShapeError::new("a size that a computer can hold", format!("{times} times {shape}"), "repeat less");
     let grown = shape.dims()[axis].times(Dim::Fixed(times)).ok_or_else(overflow)?;
     let mut apart = shape.dims().to_vec();
     apart.insert(axis, Dim::Fixed(times));
