@@ -2,10 +2,10 @@
 //!
 //! | read | for |
 //! |---|---|
-//! | [`file`] | opening a file |
-//! | [`import`] | making a graph of it |
+//! | [`mod@file`] | opening a file |
+//! | [`mod@import`] | making a graph of it |
 //! | [`check`] | the standard's test cases |
-//! | [`export`] | writing a model |
+//! | [`mod@export`] | writing a model |
 //! | [`operators`] | operators that no op of the graph stands for, one file each |
 //! | [`tensor`], `external` | stored values, in the file or beside it |
 //! | [`proto`] | the messages of the format |
