@@ -15,13 +15,16 @@
 //! | [`results`] | what a report is made from |
 //! | [`report`] | `report.html` and the tables at the end of a run |
 //! | [`progress`], [`console`], [`signals`] | lines on the terminal, standard output, Ctrl-C |
+//! | [`exported`], [`agreement`] | a network for other programs, and whether its file says the same |
 //! | [`failure`] | errors and exit codes |
 
+pub mod agreement;
 pub mod checks;
 pub mod commands;
 pub mod compare;
 pub mod console;
 pub mod costs;
+pub mod exported;
 pub mod failure;
 pub mod layers;
 pub mod materials;

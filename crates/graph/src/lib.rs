@@ -15,6 +15,7 @@ mod error;
 mod graph;
 mod hooks;
 mod ids;
+mod include;
 mod init;
 mod masks;
 mod model;

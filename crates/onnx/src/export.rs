@@ -48,8 +48,8 @@ pub fn export<T: Real>(model: &Model, state: &State<T>, outputs: &[&str], option
     }
     let written = write(model, state, outputs, options.version).map_err(|refused| {
         let list: Vec<String> = refused.iter().map(|r| format!("{} in `{}` ({})", r.op, r.path, r.why)).collect();
-        let error = OnnxError::unsupported("the whole model", "ops that ONNX has", list.join("; "));
-        error.help("leave these layers out, or use the model where it was made")
+        let error = OnnxError::unsupported("the whole model", "ops that ONNX has", list.join("\n            "));
+        error.help("leave these layers out, try another version, or use the model where it was made")
     })?;
     Ok(ModelProto {
         // The first version of the format that allows these operators.

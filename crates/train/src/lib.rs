@@ -9,6 +9,7 @@
 //! | [`Record`], [`Scores`] | the history of a run |
 //! | [`Checkpoints`], [`Interrupt`] | ending a run anywhere and going on to the identical end |
 //! | [`ModelFile`], [`Predictor`], [`Evaluation`] | using what was trained |
+//! | [`preprocessing`] | the transforms of data as parts of a graph |
 //! | [`sanity`] | before a run: whether a net learns a handful of samples |
 //! | [`verdict`] | whether a run fits well, and what to try next |
 //! | [`WeightSummary`] | how large the weights are: sums, small values, norms of each layer |
@@ -71,6 +72,7 @@ mod model_file;
 mod number;
 mod objective;
 mod predict;
+pub mod preprocessing;
 mod profile;
 pub mod retrain;
 mod run;

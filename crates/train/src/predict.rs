@@ -92,6 +92,26 @@ impl Predictor {
         Ok(self)
     }
 
+    /// The folded model that runs, with one input and one output.
+    pub fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// The values of the folded model.
+    pub fn state(&self) -> &State<f32> {
+        &self.state
+    }
+
+    /// The name of the folded model's output.
+    pub fn output(&self) -> &str {
+        &self.output
+    }
+
+    /// Whether a prediction is a score whose sign says yes or no, and no probability.
+    pub fn gives_scores(&self) -> bool {
+        self.scores
+    }
+
     /// How many numbers a row's prediction has.
     pub fn width(&self) -> usize {
         self.width

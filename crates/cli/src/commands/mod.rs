@@ -7,6 +7,7 @@ pub mod data;
 pub mod describe;
 pub mod evaluate;
 pub mod explain;
+pub mod export;
 pub mod gradcheck;
 pub mod inspect;
 pub mod lr_find;
@@ -49,6 +50,7 @@ enum Command {
     Contour(contour::Contour),
     Schedule(schedule::Schedule),
     LrFind(lr_find::LrFind),
+    Export(export::Export),
     OnnxCheck(onnx_check::OnnxCheck),
     Data(data::Data),
     Explain(explain::Explain),
@@ -98,6 +100,7 @@ impl Gradus {
             Command::Contour(command) => command.run(),
             Command::Schedule(command) => command.run(),
             Command::LrFind(command) => command.run(),
+            Command::Export(command) => command.run(),
             Command::OnnxCheck(command) => command.run(),
             Command::Data(command) => command.run(),
             Command::Explain(command) => command.run(),

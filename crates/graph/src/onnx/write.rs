@@ -129,7 +129,25 @@ pub fn write<T: Real>(
         let value = made[*id].clone().expect("nothing was refused");
         writer.output(name, &value);
     }
+    writer.graph.drop_unused();
     Ok(writer.graph)
+}
+
+impl WrittenGraph {
+    /// Leaves out nodes and stored values that nothing reads.
+    fn drop_unused(&mut self) {
+        let mut used: BTreeSet<String> = self.outputs.iter().map(|(name, ..)| name.clone()).collect();
+        let mut kept = vec![];
+        for node in std::mem::take(&mut self.nodes).into_iter().rev() {
+            if used.contains(&node.output) {
+                used.extend(node.inputs.iter().cloned());
+                kept.push(node);
+            }
+        }
+        kept.reverse();
+        self.nodes = kept;
+        self.initializers.retain(|(name, _)| used.contains(name));
+    }
 }
 
 /// The nodes that these are computed from when predicting, in order.
@@ -221,6 +239,18 @@ impl Writer {
         let name = self.name("sizes");
         self.graph.initializers.push((name.clone(), Tensor::vector(numbers.to_vec())));
         name
+    }
+
+    /// A single whole number, as an input of a node.
+    pub fn whole_number(&mut self, number: i64) -> String {
+        let name = self.name("number");
+        self.graph.initializers.push((name.clone(), Tensor::new([], vec![number]).expect("one number")));
+        name
+    }
+
+    /// The operator that a value comes from, if it is a node's.
+    pub fn operator(&self, x: &Written) -> Option<&'static str> {
+        self.graph.nodes.iter().find(|node| node.output == x.name).map(|node| node.operator)
     }
 
     /// A single number, as a value that others are broadcast with.

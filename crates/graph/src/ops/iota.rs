@@ -4,7 +4,7 @@ use crate::Node;
 use crate::onnx::{Refusal, Writer, Written};
 use crate::op::{Case, Grads, Kernel, Kind, OpDef, ShapeError};
 use gradus_kernels::{Expr, Inst};
-use gradus_tensor::{Shape, Tensor};
+use gradus_tensor::{Dim, Shape, Tensor};
 
 /// Every element is its index along `axis`.
 #[derive(Clone, Debug)]
@@ -42,7 +42,7 @@ impl OpDef for Iota {
 
     fn onnx(&self, w: &mut Writer, _x: &[Written], y: &Shape) -> Result<Written, Refusal> {
         let Some(size) = self.shape.dims()[self.axis].fixed() else {
-            return Err("it counts along the batch".into());
+            return Ok(self.along_the_batch(w));
         };
         let mut sizes = vec![1; y.rank()];
         sizes[self.axis] = size;
@@ -56,6 +56,26 @@ impl OpDef for Iota {
         vec![
             Case::new(Iota { axis: 0, shape: [3, 4].into() }, []),
             Case::new(Iota { axis: 1, shape: Shape::batched(&[4, 2]) }, []),
+            Case::new(Iota { axis: 0, shape: Shape::batched(&[2]) }, []),
         ]
+    }
+}
+
+impl Iota {
+    /// A range as long as the batch, found when the model runs.
+    fn along_the_batch(&self, w: &mut Writer) -> Written {
+        let whole = gradus_tensor::Kind::I64;
+        let along = Shape::new(vec![self.shape.dims()[self.axis]]);
+        let size = w.sizes(&along);
+        let limit = w.node("Squeeze", vec![size], vec![], &Shape::scalar(), whole);
+        let inputs = vec![w.whole_number(0), w.plain(&limit), w.whole_number(1)];
+        let counted = w.node("Range", inputs, vec![], &along, whole);
+        if self.shape.rank() == 1 {
+            return counted;
+        }
+        let mut dims = vec![Dim::Fixed(1); self.shape.rank()];
+        dims[self.axis] = self.shape.dims()[self.axis];
+        let counted = w.reshape(&counted, &Shape::new(dims));
+        w.expand(&counted, &self.shape)
     }
 }

@@ -4,7 +4,7 @@ use crate::onnx::{Attribute, OnnxNode, OnnxOp, Refusal, Traced, Value, Windows, 
 use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError};
 use crate::{Node, PoolAxis, Window};
 use gradus_kernels::instr::Pooling;
-use gradus_tensor::Shape;
+use gradus_tensor::{Dim, Shape};
 
 /// The largest element of each window, `[B, ..inputs, C] -> [B, ..outputs, C]`. Padding never wins; NaN does. The gradient goes to the
 /// first of several equal elements, in order of the axes.
@@ -32,7 +32,7 @@ impl OpDef for MaxPool {
     }
 
     fn onnx(&self, w: &mut Writer, x: &[Written], y: &Shape) -> Result<Written, Refusal> {
-        written_pool(w, &x[0], &self.axes, y, "MaxPool", vec![])
+        written_pool(w, &x[0], &self.axes, y, "MaxPool", vec![], "ReduceMax")
     }
 
     fn cases() -> Vec<Case> {
@@ -40,7 +40,7 @@ impl OpDef for MaxPool {
     }
 }
 
-/// A pooling over windows; bins must share out their axis evenly.
+/// A pooling over windows. Bins that do not share out their axis evenly are reduced one after the other.
 pub(super) fn written_pool(
     w: &mut Writer,
     x: &Written,
@@ -48,26 +48,64 @@ pub(super) fn written_pool(
     y: &Shape,
     operator: &'static str,
     more: Vec<(&'static str, Attribute)>,
+    reduction: &'static str,
 ) -> Result<Written, Refusal> {
     let sizes = x.shape.at(1);
     let window = |(axis, &input): (&PoolAxis, &usize)| match *axis {
-        PoolAxis::Window(window) => Ok(window),
-        PoolAxis::Bins(bins) if input.is_multiple_of(bins) => Ok(Window::new(input / bins).stride(input / bins)),
-        PoolAxis::Bins(bins) => Err(format!("{bins} bins do not share out {input} elements evenly")),
+        PoolAxis::Window(window) => window,
+        PoolAxis::Bins(bins) if input.is_multiple_of(bins) => Window::new(input / bins).stride(input / bins),
+        PoolAxis::Bins(_) => Window::new(1),
     };
-    let windows: Vec<Window> = axes.iter().zip(&sizes[1..]).map(window).collect::<Result<_, Refusal>>()?;
-    if operator == "AveragePool" && w.version < 19 && windows.iter().any(|window| window.dilation > 1) {
-        return Err("means of windows with gaps need version 19 of the operators".into());
+    let windows: Vec<Window> = axes.iter().zip(&sizes[1..]).map(window).collect();
+    let mut dims = x.shape.dims().to_vec();
+    let mut uneven = vec![];
+    for (i, axis) in axes.iter().enumerate() {
+        match *axis {
+            PoolAxis::Bins(bins) if !sizes[i + 1].is_multiple_of(bins) => uneven.push((i + 1, bins)),
+            _ => dims[i + 1] = y.dims()[i + 1],
+        }
     }
-    let mut attributes = super::conv::written_windows(&windows);
-    if operator == "AveragePool" && w.version < 19 {
-        attributes.retain(|(name, _)| *name != "dilations");
+    let mut pooled = w.real(x);
+    if uneven.len() < axes.len() {
+        if operator == "AveragePool" && w.version < 19 && windows.iter().any(|window| window.dilation > 1) {
+            return Err("means of windows with gaps need version 19 of the operators".into());
+        }
+        let mut attributes = super::conv::written_windows(&windows);
+        if operator == "AveragePool" && w.version < 19 {
+            attributes.retain(|(name, _)| *name != "dilations");
+        }
+        attributes.extend(more);
+        let image = channels_second(y.rank());
+        let name = w.ordered(&pooled, &image);
+        let shape = Shape::new(dims);
+        pooled = w.node(operator, vec![name], attributes, &shape, gradus_tensor::Kind::F32).in_order(image);
     }
-    attributes.extend(more);
-    let image = channels_second(y.rank());
-    let x = w.real(x);
-    let name = w.ordered(&x, &image);
-    Ok(w.node(operator, vec![name], attributes, y, gradus_tensor::Kind::F32).in_order(image))
+    uneven.into_iter().try_fold(pooled, |x, (axis, bins)| written_bins(w, &x, axis, bins, reduction))
+}
+
+/// Bins of one axis, each as a slice that is reduced.
+fn written_bins(
+    w: &mut Writer,
+    x: &Written,
+    axis: usize,
+    bins: usize,
+    reduction: &'static str,
+) -> Result<Written, Refusal> {
+    let input = x.shape.at(1)[axis];
+    let sized = |size: usize| {
+        let mut dims = x.shape.dims().to_vec();
+        dims[axis] = Dim::Fixed(size);
+        Shape::new(dims)
+    };
+    let mut parts = vec![];
+    for bin in 0..bins {
+        let (start, stop) = (bin * input / bins, ((bin + 1) * input).div_ceil(bins));
+        let slice = super::Slice { axis, start, stop, step: 1 }.onnx(w, &[x.clone()], &sized(stop - start))?;
+        let part = w.reduction(reduction, &slice, &[axis], &sized(1));
+        parts.push(w.as_is(&part));
+    }
+    let place = vec![("axis", Attribute::Int(x.place(axis)))];
+    Ok(w.node("Concat", parts, place, &sized(bins), gradus_tensor::Kind::F32).ordered_as(x))
 }
 
 /// MaxPool: over padded windows in which padding never wins.
@@ -136,5 +174,7 @@ pub(super) fn cases() -> Vec<(Vec<PoolAxis>, Shape, Shape)> {
             Shape::fixed(&[2, 3, 2, 5, 2]),
             Shape::fixed(&[2, 2, 1, 2, 2]),
         ),
+        (vec![PoolAxis::Bins(2), PoolAxis::Bins(3)], Shape::batched(&[4, 5, 2]), Shape::batched(&[2, 3, 2])),
+        (vec![PoolAxis::Bins(2)], Shape::batched(&[6, 2]), Shape::batched(&[2, 2])),
     ]
 }

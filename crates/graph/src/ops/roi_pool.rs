@@ -1,7 +1,7 @@
 //! The largest element of each bin of each box, with rounded edges. Girshick 2015, Fast R-CNN, arXiv:1504.08083.
 
 use crate::Node;
-use crate::onnx::{Refusal, Writer, Written};
+use crate::onnx::{Attribute, OnnxNode, OnnxOp, Refusal, Traced, Value, Writer, Written, channels_second};
 use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError};
 use gradus_kernels::instr::Pooling;
 use gradus_tensor::{Dim, Shape};
@@ -21,6 +21,7 @@ pub struct RoiPool {
 
 impl OpDef for RoiPool {
     const NAME: &'static str = "roi_pool";
+    const ONNX: &'static [OnnxOp] = &[OnnxOp { name: "MaxRoiPool", read }];
 
     fn shape(&self, x: &[&Shape]) -> Result<Shape, ShapeError> {
         pooled(self.out, x[0], x[1])
@@ -36,13 +37,31 @@ impl OpDef for RoiPool {
         Kernel::RoiPool { pooling: Pooling::Max, out: self.out, scale: self.scale }
     }
 
-    fn onnx(&self, _w: &mut Writer, _x: &[Written], _y: &Shape) -> Result<Written, Refusal> {
-        Err("boxes are not written".into())
+    fn onnx(&self, w: &mut Writer, x: &[Written], y: &Shape) -> Result<Written, Refusal> {
+        let image = channels_second(4);
+        let (images, boxes) = (w.real(&x[0]), w.real(&x[1]));
+        let inputs = vec![w.ordered(&images, &image), w.plain(&boxes)];
+        let attributes = vec![
+            ("pooled_shape", Attribute::Ints(self.out.map(|n| n as i64).to_vec())),
+            ("spatial_scale", Attribute::Float(self.scale as f32)),
+        ];
+        Ok(w.node("MaxRoiPool", inputs, attributes, y, gradus_tensor::Kind::F32).in_order(image))
     }
 
     fn cases() -> Vec<Case> {
         cases().map(|(out, x)| Case::new(RoiPool { out, scale: 1.25 }, [x, Shape::batched(&[5])]).index(1, 4)).collect()
     }
+}
+
+/// MaxRoiPool: the same, channels first.
+fn read(n: &OnnxNode) -> Result<Vec<Value>, ShapeError> {
+    let stated = n.ints("pooled_shape")?.unwrap_or_default();
+    let out: Option<Vec<usize>> = stated.iter().map(|&n| usize::try_from(n).ok()).collect();
+    let Some(&[height, width]) = out.as_deref() else {
+        return Err(ShapeError::new("a `pooled_shape` of two sizes", format!("{stated:?}"), "write the file again"));
+    };
+    let node = n.image(0)?.roi_pool(&n.x(1)?, [height, width], n.float("spatial_scale")?.unwrap_or(1.0));
+    Ok(vec![Value::Traced(Traced { node, kind: n.kind(0)?, last: true })])
 }
 
 /// The shape of the bins.

@@ -1,9 +1,9 @@
 //! Images at real places, by linear interpolation in both directions: what deformable convolution and RoI align read.
 
-use crate::onnx::{Refusal, Writer, Written};
+use crate::onnx::{Attribute, OnnxNode, OnnxOp, Refusal, Traced, Value, Writer, Written, channels_second};
 use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError};
 use crate::{Kind, Node};
-use gradus_tensor::{Dim, Shape};
+use gradus_tensor::{Dim, Kind as Number, Shape, Tensor};
 
 /// Images at real places (row, column), `x: [N, H, W, C], at: [R, P, 2], image: [R] -> [R, P, C]`; set r of points lies in `image[r]`.
 ///
@@ -17,6 +17,7 @@ pub struct Sample {
 
 impl OpDef for Sample {
     const NAME: &'static str = "sample";
+    const ONNX: &'static [OnnxOp] = &[OnnxOp { name: "GridSample", read }];
 
     fn shape(&self, x: &[&Shape]) -> Result<Shape, ShapeError> {
         let fits = x[0].rank() == 4 && x[0].dims()[1..].iter().all(|d| d.fixed().is_some());
@@ -37,8 +38,30 @@ impl OpDef for Sample {
         Kernel::Sample { spread: false, slope: self.slope }
     }
 
-    fn onnx(&self, _w: &mut Writer, _x: &[Written], _y: &Shape) -> Result<Written, Refusal> {
-        Err("reading at real places is not written".into())
+    fn onnx(&self, w: &mut Writer, x: &[Written], y: &Shape) -> Result<Written, Refusal> {
+        if self.slope != [false; 2] {
+            return Err("it belongs to gradients alone".into());
+        }
+        let mut images = w.real(&x[0]);
+        // Set r lies in image r: there is nothing to choose.
+        let own = w.operator(&x[2]) == Some("Range") && x[0].shape.dims()[0] == y.dims()[0];
+        if !own {
+            let number = w.cast(&x[2], Number::I64);
+            let inputs = vec![w.as_is(&images), w.plain(&number)];
+            let mut dims = x[0].shape.dims().to_vec();
+            dims[0] = y.dims()[0];
+            let place = vec![("axis", Attribute::Int(images.place(0)))];
+            images = w.node("Gather", inputs, place, &Shape::new(dims), Number::F32).ordered_as(&images);
+        }
+        let sizes = x[0].shape.at(1);
+        let grid = written_grid(w, &x[1], [sizes[1], sizes[2]]);
+        let mode = if w.version < 20 { "bilinear" } else { "linear" };
+        let inputs = vec![w.ordered(&images, &channels_second(4)), grid];
+        let [sets, points, channels] = [y.dims()[0], y.dims()[1], y.dims()[2]];
+        let read = Shape::new(vec![sets, channels, Dim::Fixed(1), points]);
+        let read = w.node("GridSample", inputs, vec![("mode", Attribute::Text(mode.into()))], &read, Number::F32);
+        let inputs = vec![w.plain(&read), w.whole(&[2])];
+        Ok(w.node("Squeeze", inputs, vec![], y, Number::F32).in_order(vec![0, 2, 1]))
     }
 
     fn cases() -> Vec<Case> {
@@ -50,10 +73,96 @@ impl OpDef for Sample {
         vec![
             case(([false, false], [3, 4, 2].into()), shared(&[2, 3, 2, 2])),
             case(([false, false], Shape::batched(&[5, 2])), shared(&[2, 1, 3, 17])),
+            case(([false, false], [2, 3, 2].into()), shared(&[2, 3, 3, 2])),
             case(([true, false], [2, 4, 2].into()), shared(&[2, 2, 3, 1])),
             case(([false, true], [2, 4, 2].into()), shared(&[2, 2, 3, 1])),
         ]
     }
+}
+
+/// Places `[R, P, 2]` as GridSample has them, `[R, 1, P, 2]`: (column, row), the edges of an image at -1 and 1.
+fn written_grid(w: &mut Writer, at: &Written, sizes: [usize; 2]) -> String {
+    let pair = |f: fn(f64) -> f64| {
+        let numbers: Vec<f32> = sizes.iter().map(|&size| f(size as f64) as f32).collect();
+        Tensor::vector(numbers)
+    };
+    let shape = at.shape.clone();
+    let (factor, shift) = (w.stored("grid_factor", pair(|n| 2.0 / n)), w.stored("grid_shift", pair(|n| 1.0 / n - 1.0)));
+    let scaled = w.binary("Mul", &[at.clone(), factor], &shape);
+    let shifted = w.binary("Add", &[scaled, shift], &shape);
+    let inputs = vec![w.plain(&shifted), w.whole(&[1, 0])];
+    let turned = w.node("Gather", inputs, vec![("axis", Attribute::Int(2))], &shape, Number::F32);
+    let inputs = vec![w.plain(&turned), w.whole(&[1])];
+    let mut dims = shape.dims().to_vec();
+    dims.insert(1, Dim::Fixed(1));
+    let grid = w.node("Unsqueeze", inputs, vec![], &Shape::new(dims), Number::F32);
+    w.plain(&grid)
+}
+
+/// GridSample of images, by lines or by the nearest element; beyond the edges 0, the edge's element or the mirrored image.
+fn read(n: &OnnxNode) -> Result<Vec<Value>, ShapeError> {
+    let (images, grid, kind) = (n.image(0)?, n.x(1)?, n.kind(0)?);
+    let (of_images, of_grid) = (images.shape(), grid.shape());
+    let (&[batch, height, width, _], &[sets, rows, columns, Dim::Fixed(2)]) = (of_images.dims(), of_grid.dims()) else {
+        let received = format!("{of_images} (channels last) and {of_grid}");
+        return Err(ShapeError::new("images [N, C, H, W] and a grid [N, H', W', 2]", received, "sample images"));
+    };
+    let fixed = [height, width, rows, columns].map(Dim::fixed);
+    let ([Some(height), Some(width), Some(rows), Some(columns)], true) = (fixed, batch == sets) else {
+        let received = format!("{of_images} (channels last) and {of_grid}");
+        let help = "state the sizes of images; only the batch can stay open";
+        return Err(ShapeError::new("sizes that are known, and a grid for each image", received, help));
+    };
+    let nearest = match n.text("mode")?.unwrap_or("linear") {
+        "linear" | "bilinear" => false,
+        "nearest" => true,
+        other => return Err(ShapeError::new("mode linear or nearest", format!("`{other}`"), "choose another `mode`")),
+    };
+    let beyond = n.text("padding_mode")?.unwrap_or("zeros");
+    if !["zeros", "border", "reflection"].contains(&beyond) {
+        let received = format!("`{beyond}`");
+        return Err(ShapeError::new("padding_mode zeros, border or reflection", received, "write the file again"));
+    }
+    let corners = n.int("align_corners")?.unwrap_or(0) != 0;
+    let along = |place: usize, size: usize| {
+        let size = size as f64;
+        let x = grid.slice(3, place..place + 1) + 1.0;
+        let x = if corners { x * ((size - 1.0) / 2.0) } else { x * (size / 2.0) - 0.5 };
+        let x = if nearest { rounded(&x) } else { x };
+        match beyond {
+            "border" => x.clamp(0.0, size - 1.0),
+            "reflection" if corners => mirrored(&x, 0.0, size - 1.0),
+            "reflection" => mirrored(&x, -0.5, size - 0.5).clamp(0.0, size - 1.0),
+            _ => x,
+        }
+    };
+    let at = Node::concat(&[&along(1, height), &along(0, width)], -1);
+    let at = at.reshape(vec![sets, Dim::Fixed(rows * columns), Dim::Fixed(2)]);
+    let y = images.sample(&at, None);
+    let channels = images.units();
+    let y = y.reshape(vec![sets, Dim::Fixed(rows), Dim::Fixed(columns), Dim::Fixed(channels)]);
+    Ok(vec![Value::Traced(Traced { node: y, kind, last: true })])
+}
+
+/// The nearest whole number, of two the even one.
+fn rounded(x: &Node) -> Node {
+    let up = (x + 0.5).floor();
+    let odd = &up - (&up * 0.5).floor() * 2.0;
+    let tie = (&up - x).eq(0.5);
+    &up - odd * tie
+}
+
+/// What lies outside, mirrored at the edges until it lies inside.
+fn mirrored(x: &Node, low: f64, high: f64) -> Node {
+    let length = high - low;
+    if length <= 0.0 {
+        return x * 0.0 + low;
+    }
+    let way = (x - low).abs() * (1.0 / length);
+    let turns = way.floor();
+    let rest = (way - &turns) * length;
+    let odd = &turns - (&turns * 0.5).floor() * 2.0;
+    odd.gt(0.5).select(high - &rest, &rest + low)
 }
 
 /// Sets and points of places, if there is an image for each set.

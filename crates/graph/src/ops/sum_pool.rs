@@ -41,13 +41,16 @@ impl OpDef for SumPool {
 
     fn onnx(&self, w: &mut Writer, x: &[Written], y: &Shape) -> Result<Written, Refusal> {
         let counted = i64::from(!self.average);
-        let pooled = written_pool(w, &x[0], &self.axes, y, "AveragePool", vec![("count_include_pad", Attribute::Int(counted))])?;
-        // A mean with the padding is a sum divided by the size of the window.
-        let size = |axis: &PoolAxis| match axis {
+        let settings = vec![("count_include_pad", Attribute::Int(counted))];
+        let reduction = if self.average { "ReduceMean" } else { "ReduceSum" };
+        let pooled = written_pool(w, &x[0], &self.axes, y, "AveragePool", settings, reduction)?;
+        // A mean with the padding is a sum divided by the size of the window; uneven bins are sums already.
+        let size = |(axis, &input): (&PoolAxis, &usize)| match axis {
             PoolAxis::Window(window) => window.size,
+            PoolAxis::Bins(bins) if input.is_multiple_of(*bins) => input / bins,
             PoolAxis::Bins(_) => 1,
         };
-        let whole: usize = self.axes.iter().map(size).product();
+        let whole: usize = self.axes.iter().zip(&x[0].shape.at(1)[1..]).map(size).product();
         let factor = if self.average { self.scale } else { self.scale * whole as f64 };
         if factor == 1.0 {
             return Ok(pooled);

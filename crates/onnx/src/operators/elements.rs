@@ -2,7 +2,7 @@
 
 use gradus_graph::onnx::{OnnxNode, OnnxOp, Value};
 use gradus_graph::{Node, ShapeError};
-use gradus_tensor::{Shape, Tensor};
+use gradus_tensor::{Dim, Shape, Tensor};
 
 pub(super) const ONNX: &[OnnxOp] = &[
     OnnxOp { name: "GatherElements", read: gather_elements },
@@ -57,16 +57,25 @@ fn gather_elements(n: &OnnxNode) -> Result<Vec<Value>> {
 
 /// Numbers of slices from rows of coordinates, the last axis of operand 1 from `batch` on; and the slices' number.
 fn flat_slices(n: &OnnxNode, data: &[usize], batch: usize) -> Result<(Node, usize)> {
-    let places = sizes(n, 1)?;
-    let Some((&depth, rows)) = places.split_last() else { return again("indices with an axis", "none".into()) };
-    if depth + batch > data.len() || rows.len() < batch || rows[..batch] != data[..batch] {
-        return again("indices of at most the data's axes", format!("{places:?} for {data:?}"));
+    let places = n.shape(1)?;
+    let Some((&Dim::Fixed(depth), rows)) = places.dims().split_last() else {
+        return again("indices with an axis of fixed size", places.to_string());
+    };
+    let leading: Option<Vec<usize>> = rows.iter().take(batch).map(|d| d.fixed()).collect();
+    if depth + batch > data.len() || leading.as_deref() != Some(&data[..batch]) {
+        return again("indices of at most the data's axes", format!("{places} for {data:?}"));
     }
     let counted = &data[..batch + depth];
     let steps = strides(counted);
     let index = n.x(1)?;
     let last = rows.len() as isize;
-    let mut flat = n.reader.graph().places(rows, &[&steps[..batch], &vec![0; rows.len() - batch]].concat());
+    let mut flat = match batch {
+        0 => n.reader.graph().fill(0.0, rows.to_vec()),
+        _ => {
+            let rows = &sizes(n, 1)?[..rows.len()];
+            n.reader.graph().places(rows, &[&steps[..batch], &vec![0; rows.len() - batch]].concat())
+        }
+    };
     for (i, &size) in counted[batch..].iter().enumerate() {
         let one = index.slice(last, i..i + 1).squeeze(last);
         flat = flat + one.lt(0.0).select(&one + size as f64, &one) * steps[batch + i] as f64;
@@ -100,8 +109,10 @@ fn scatter_nd(n: &OnnxNode) -> Result<Vec<Value>> {
     let data = sizes(n, 0)?;
     let (places, count) = flat_slices(n, &data, 0)?;
     let width = data.iter().product::<usize>() / count.max(1);
-    let rows = places.shape().len_at(1);
-    let y = scattered(n, &n.x(0)?.reshape([count, width]), &places.reshape([rows]), &n.x(2)?.reshape([rows, width]))?;
+    let rows = places.shape().dims().iter().try_fold(Dim::Fixed(1), |product, &size| product.times(size));
+    let Some(rows) = rows else { return again("indices with one axis that grows", places.shape().to_string()) };
+    let updates = n.x(2)?.reshape(vec![rows, Dim::Fixed(width)]);
+    let y = scattered(n, &n.x(0)?.reshape([count, width]), &places.reshape(vec![rows]), &updates)?;
     Ok(vec![Value::traced(y.reshape(Shape::fixed(&data)), n.kind(0)?)])
 }
 

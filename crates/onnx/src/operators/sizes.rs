@@ -1,7 +1,7 @@
 //! Sizes of values, and values made from sizes.
 
-use gradus_graph::onnx::{Attribute, OnnxNode, OnnxOp, Value};
-use gradus_graph::ops::Count;
+use gradus_graph::onnx::{Attribute, Extent, OnnxNode, OnnxOp, Value};
+use gradus_graph::ops::{Count, Iota};
 use gradus_graph::{Node, ShapeError};
 use gradus_tensor::{Dim, Kind, Shape, Tensor};
 
@@ -54,6 +54,10 @@ fn filled(n: &OnnxNode) -> Result<Vec<Value>, ShapeError> {
 /// Range: from a start, which must be known as the rest must, by steps up to a limit that is not reached.
 fn range(n: &OnnxNode) -> Result<Vec<Value>, ShapeError> {
     let kind = n.kind(0)?;
+    if let Some(batch) = counted_batch(n)? {
+        let counted = Iota { axis: 0, shape: Shape::new(vec![batch]) };
+        return Ok(vec![Value::traced(n.reader.graph().apply(counted, &[]), kind)]);
+    }
     let number = |i: usize| {
         let tensor = n.known(i)?;
         tensor.to_f64().first().copied().ok_or_else(|| ShapeError::new("a number", "none", "write the file again"))
@@ -69,6 +73,19 @@ fn range(n: &OnnxNode) -> Result<Vec<Value>, ShapeError> {
     }
     let graph = n.reader.graph();
     Ok(vec![Value::traced(graph.places(&[count as usize], &[1]) * step + start, kind)])
+}
+
+/// The limit of a range that counts as many as grow with the batch, from 0 by 1.
+fn counted_batch(n: &OnnxNode) -> Result<Option<Dim>, ShapeError> {
+    if !n.kind(1)?.is_float()
+        && let Value::Traced(_) = n.value(1)?
+        && let [Extent { fixed: 0, batches: 1.. }] = n.extents(1)?[..]
+        && n.known_ints(0)? == [0]
+        && n.known_ints(2)? == [1]
+    {
+        return Ok(n.extents(1)?[0].dim());
+    }
+    Ok(None)
 }
 
 /// EyeLike: ones along a diagonal.
