@@ -80,9 +80,11 @@ fn every_op_survives_a_round_trip() {
         compared += 1;
     }
     println!("{compared} compared");
-    refused.dedup();
+    // What predicting never needs.
     for (op, why) in &refused {
         println!("{op}: {why}");
+        let reason = ["it belongs to gradients alone", "random numbers are drawn in training alone"];
+        assert!(reason.iter().any(|reason| why.contains(reason)), "{op}: {why}");
     }
-    assert!(compared > 100, "{compared}");
+    assert!(compared > 160, "{compared}");
 }

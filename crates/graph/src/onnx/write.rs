@@ -10,6 +10,7 @@ use crate::state::State;
 use gradus_kernels::Real;
 use gradus_tensor::{Dim, Kind, Shape, Tensor, Values};
 use std::collections::{BTreeSet, HashMap};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 /// Why an op cannot be written.
@@ -101,13 +102,9 @@ pub fn write<T: Real>(
     for id in needed {
         let entry = &inner.nodes[id];
         writer.path = entry.path.to_string();
-        let inputs: Option<Vec<Written>> = match entry.op {
-            // Of the two, what the model does when it predicts.
-            Op::Switch(_) => made[entry.inputs[1]].clone().map(|x| vec![x]),
-            _ => entry.inputs.iter().map(|&input| made[input].clone()).collect(),
-        };
-        // What depends on an op that was refused is left out.
-        let Some(x) = inputs else { continue };
+        // Of a switch, what the model does when it predicts.
+        let inputs = if let Op::Switch(_) = entry.op { &entry.inputs[1..] } else { &entry.inputs[..] };
+        let x: Vec<Written> = inputs.iter().filter_map(|&input| made[input].clone()).collect();
         let written = match &entry.op {
             Op::Input(i) => {
                 let (name, shape, kind) = &writer.graph.inputs[*i];
@@ -119,7 +116,11 @@ pub fn write<T: Real>(
         let written = writer.refused.take().map_or(written, Err);
         match written {
             Ok(written) => made[id] = Some(written),
-            Err(why) => refused.push(Unwritten { op: entry.op.name(), path: entry.path.to_string(), why }),
+            Err(why) => {
+                refused.push(Unwritten { op: entry.op.name(), path: entry.path.to_string(), why });
+                // Something in its place, so that what follows is tried too.
+                made[id] = Some(Written::plain(String::new(), entry.shape.clone(), Kind::F32));
+            }
         }
     }
     if !refused.is_empty() {
@@ -296,7 +297,8 @@ impl Writer {
     }
 
     fn initializer(&mut self, x: &Written, tensor: &Tensor, order: &[usize]) -> String {
-        let key = (format!("stored {}", x.name), format!("{order:?} {:?} {}", tensor.shape(), x.kind));
+        let (name, shape, kind) = (&x.name, tensor.shape(), x.kind);
+        let key = (format!("stored {name}"), format!("{order:?} {shape:?} {kind} {:x}", digest(tensor)));
         if let Some(name) = self.again.get(&key) {
             return name.clone();
         }
@@ -527,6 +529,13 @@ impl Writer {
         }
         self.graph.outputs.push((name.to_string(), value.shape.clone(), value.kind));
     }
+}
+
+/// What tells tensors of one name and shape apart.
+fn digest(tensor: &Tensor) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    tensor.to_f64().into_iter().for_each(|number| number.to_bits().hash(&mut hasher));
+    hasher.finish()
 }
 
 /// The numbers as another kind.

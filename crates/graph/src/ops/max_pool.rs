@@ -100,7 +100,7 @@ fn written_bins(
     let mut parts = vec![];
     for bin in 0..bins {
         let (start, stop) = (bin * input / bins, ((bin + 1) * input).div_ceil(bins));
-        let slice = super::Slice { axis, start, stop, step: 1 }.onnx(w, &[x.clone()], &sized(stop - start))?;
+        let slice = super::Slice { axis, start, stop, step: 1 }.onnx(w, std::slice::from_ref(x), &sized(stop - start))?;
         let part = w.reduction(reduction, &slice, &[axis], &sized(1));
         parts.push(w.as_is(&part));
     }
