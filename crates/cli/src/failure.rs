@@ -3,6 +3,7 @@
 use crate::recipe::RecipeError;
 use gradus_data::DataError;
 use gradus_graph::GraphError;
+use gradus_onnx::OnnxError;
 use gradus_tensor::TensorError;
 use gradus_train::TrainError;
 use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, SourceCode};
@@ -37,6 +38,9 @@ pub enum Failure {
     /// The data are wrong: exit code 3.
     #[error(transparent)]
     Data(#[from] DataError),
+    /// An ONNX file is wrong or asks for what is not supported: exit code 3.
+    #[error(transparent)]
+    Onnx(#[from] OnnxError),
     /// Training, evaluating or predicting failed: the exit code is that of the reason.
     #[error(transparent)]
     Train(#[from] TrainError),
@@ -69,7 +73,7 @@ impl Failure {
     pub fn code(&self) -> u8 {
         match self {
             Failure::Recipe(_) | Failure::Usage { .. } => 2,
-            Failure::Files { .. } | Failure::Data(_) => 3,
+            Failure::Files { .. } | Failure::Data(_) | Failure::Onnx(_) => 3,
             Failure::Train(error) => match error {
                 TrainError::Data(_) | TrainError::File(_) | TrainError::Model { .. } | TrainError::Io { .. } => 3,
                 TrainError::Checkpoint { .. } => 3,

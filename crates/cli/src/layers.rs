@@ -1,5 +1,6 @@
 //! All layers of a recipe, those that others hold too: where each stands in the recipe, and under which path in the model.
 
+use crate::recipe::ModelSection;
 use gradus_graph::ShapeError;
 use gradus_nn::layers::{Held, Sight};
 use gradus_nn::{AnyLayer, Layer as _};
@@ -20,9 +21,10 @@ pub struct Place {
     pub held: Vec<Vec<Place>>,
 }
 
-/// The layers of a recipe in order.
-pub fn places(layers: &[AnyLayer]) -> Vec<Place> {
-    chain(layers, 1, "", "model.layers", 0, &mut HashMap::new())
+/// The layers of a recipe in order. Those that go on from a network from a file stand under a scope of their own.
+pub fn places(model: &ModelSection) -> Vec<Place> {
+    let parent = if model.onnx.is_some() { crate::onnx::HEAD } else { "" };
+    chain(&model.layers, 1, parent, "model.layers", 0, &mut HashMap::new())
 }
 
 impl Place {
@@ -238,7 +240,7 @@ mod tests {
         let g = Graph::new();
         let x = g.input("x", [steps, 1]);
         let (mut y, mut field) = (x.clone(), Field::of_input(1));
-        for place in places(&layers) {
+        for place in chain(&layers, 1, "", "model.layers", 0, &mut HashMap::new()) {
             let before = y.shape().at(1);
             y = y.layer(place.layer.clone());
             field = field.and_then(|field| field.after(&place, &before[1..2], &[], 1));

@@ -9,6 +9,7 @@
 //! | [`materials`] | the data of a recipe, ready for training |
 //! | [`layers`] | all layers of a recipe, those that others hold too, and how far each sees |
 //! | [`network`] | from a recipe's layers to a model, and its layer table |
+//! | [`onnx`] | networks from ONNX files |
 //! | [`costs`], [`trace`] | what the kernels of a step cost; who did what when |
 //! | [`session`] | a recipe's trainer, model files, judgements |
 //! | [`run_folder`] | the folder of a run and its lock |
@@ -29,6 +30,7 @@ pub mod failure;
 pub mod layers;
 pub mod materials;
 pub mod network;
+pub mod onnx;
 pub mod progress;
 pub mod recipe;
 pub mod report;

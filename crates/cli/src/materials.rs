@@ -182,6 +182,9 @@ fn each_path(recipe: &mut Recipe, place: &mut impl FnMut(&mut String)) {
             place(path);
         }
     };
+    if let Some(file) = &mut recipe.model.onnx {
+        place(file);
+    }
     if let Some(init) = &mut recipe.model.init {
         place(&mut init.from);
     }

@@ -1,12 +1,13 @@
 //! From a recipe's layers to a model, and what a table of its layers says.
 
-use crate::failure::Result;
+use crate::failure::{Failure, Result};
 use crate::layers::{self, Field, Place};
 use crate::materials::Materials;
+use crate::onnx::{self, Graft, Source};
 use crate::recipe::{Document, Recipe, RecipeError};
 use crate::report::data::LayerRow;
-use gradus_data::Schema;
 use gradus_data::text::WordVectors;
+use gradus_data::{Locator, Schema};
 use gradus_graph::{Entry, Graph, GraphError, Model, Node, NodeId, Op, ShapeError, Values, Wanted};
 use gradus_nn::layers::PerAxis;
 use gradus_nn::{AnyActivation, AnyLayer, Layer as _, LayerExt};
@@ -24,6 +25,8 @@ pub struct Network {
     pub layers: Vec<Watched>,
     /// The files of word vectors that it starts from.
     pub vectors: Vec<Found>,
+    /// The part of it that comes from an ONNX file.
+    pub graft: Option<Graft>,
 }
 
 /// How many words of the texts have a vector in a file.
@@ -47,11 +50,33 @@ impl std::fmt::Display for Found {
 /// The recipe's network for its data, with the first values of its embeddings where those are in a file.
 ///
 /// # Errors
-/// A layer that does not fit what comes before it, at its place in the recipe; a file of word vectors that cannot be used.
+/// A layer that does not fit what comes before it, at its place in the recipe; a file of word vectors, or of a network, that cannot be used.
 pub fn build(recipe: &Recipe, document: &Document, materials: &Materials) -> Result<Network> {
+    let source = source(recipe, &materials.locator)?;
+    build_from(source.as_ref(), recipe, document, materials)
+}
+
+/// The file of the recipe's network, if it comes from one.
+///
+/// # Errors
+/// A file that is not there or cannot be read.
+pub fn source(recipe: &Recipe, locator: &Locator) -> Result<Option<Source>> {
+    recipe.model.onnx.as_ref().map(|file| Source::open(&locator.find(file)?)).transpose()
+}
+
+/// As [`build`], with the file of the network read already.
+///
+/// # Errors
+/// As [`build`].
+pub fn build_from(
+    source: Option<&Source>,
+    recipe: &Recipe,
+    document: &Document,
+    materials: &Materials,
+) -> Result<Network> {
     let schema = Schema { features: materials.train.feature_shape().to_vec(), ..materials.schema.clone() };
     let graph = Graph::new();
-    let (mut network, y) = bare_in(&graph, recipe, document, &schema)?;
+    let (mut network, y) = bare_in(&graph, source, recipe, document, &schema)?;
     let wanted = graph.wanted();
     if wanted.is_empty() {
         return Ok(network);
@@ -86,19 +111,63 @@ pub fn build(recipe: &Recipe, document: &Document, materials: &Materials) -> Res
     Ok(network)
 }
 
-/// The recipe's network for data of this kind, for weights that come from elsewhere: files of word vectors are not read.
+/// The recipe's network for data of this kind, for weights that come from elsewhere: files of word vectors are not read. `source` is the
+/// network that its layers go on from, where the recipe names one.
 ///
 /// # Errors
 /// A layer that does not fit what comes before it, at its place in the recipe.
-pub fn bare(recipe: &Recipe, document: &Document, schema: &Schema) -> Result<Network> {
-    Ok(bare_in(&Graph::new(), recipe, document, schema)?.0)
+pub fn bare(recipe: &Recipe, document: &Document, schema: &Schema, source: Option<&Source>) -> Result<Network> {
+    Ok(bare_in(&Graph::new(), source, recipe, document, schema)?.0)
 }
 
-fn bare_in(graph: &Graph, recipe: &Recipe, document: &Document, schema: &Schema) -> Result<(Network, Node)> {
-    let mut y = match &schema.text {
-        Some(text) => graph.index_input("x", &schema.features).with_ids(text.vocabulary()),
-        None => graph.input("x", &schema.features),
+fn bare_in(
+    graph: &Graph,
+    source: Option<&Source>,
+    recipe: &Recipe,
+    document: &Document,
+    schema: &Schema,
+) -> Result<(Network, Node)> {
+    let grafted = match (source, &recipe.model.onnx) {
+        (_, None) => None,
+        (Some(source), Some(_)) => {
+            Some(onnx::graft(graph, source, &recipe.model, &recipe.train.loss, schema, document)?)
+        }
+        (None, Some(file)) => {
+            let problem = format!("the network goes on from {file}, whose structure is not there");
+            return Err(Failure::files(problem, "give a file that `gradus train` has written, or train anew"));
+        }
     };
+    let (graft, y, outputs) = match (grafted, &schema.text) {
+        (Some((graft, y)), _) => {
+            let (y, outputs) = graph.scope(onnx::HEAD, || stack(graph, y, recipe, document))?;
+            (Some(graft), y, outputs)
+        }
+        (None, text) => {
+            let x = match text {
+                Some(text) => graph.index_input("x", &schema.features).with_ids(text.vocabulary()),
+                None => graph.input("x", &schema.features),
+            };
+            let (y, outputs) = stack(graph, x, recipe, document)?;
+            (None, y, outputs)
+        }
+    };
+    let model = graph.model(&[(OUTPUT, &y)])?;
+    if schema.text.is_some() && graft.is_none() && !looks_up(&model) {
+        let problem = "the data are texts, whose inputs are ids of words, but no `embedding` looks these up";
+        let help = "put { embedding = { units = 32, padding = 0 } } first, or take a network for texts: { network = \"text_cnn\" }";
+        return Err(
+            RecipeError::at_path(document, "model.layers.0", problem, "an `embedding` comes first", help).into()
+        );
+    }
+    let needed = needed(&model);
+    let mut layers = graft.as_ref().map_or_else(Vec::new, |graft| onnx::table::watched(&graft.layers, &model, &needed));
+    layers.extend(watched(&layers::places(&recipe.model), &model, &outputs));
+    Ok((Network { model, layers, vectors: vec![], graft }, y))
+}
+
+/// The recipe's layers one after the other on a value, and what each of them gives.
+fn stack(graph: &Graph, x: Node, recipe: &Recipe, document: &Document) -> Result<(Node, Vec<NodeId>)> {
+    let mut y = x;
     let mut outputs = vec![];
     for (i, layer) in recipe.model.layers.iter().enumerate() {
         let before = y.shape();
@@ -119,21 +188,12 @@ fn bare_in(graph: &Graph, recipe: &Recipe, document: &Document, schema: &Schema)
         }
         outputs.push(y.id());
     }
-    let model = graph.model(&[(OUTPUT, &y)])?;
-    if schema.text.is_some() && !looks_up(&model) {
-        let problem = "the data are texts, whose inputs are ids of words, but no `embedding` looks these up";
-        let help = "put { embedding = { units = 32, padding = 0 } } first, or take a network for texts: { network = \"text_cnn\" }";
-        return Err(
-            RecipeError::at_path(document, "model.layers.0", problem, "an `embedding` comes first", help).into()
-        );
-    }
-    let layers = watched(&layers::places(&recipe.model.layers), &model, &outputs);
-    Ok((Network { model, layers, vectors: vec![] }, y))
+    Ok((y, outputs))
 }
 
 /// Where the layer stands that a path of the model belongs to, and its key there: `model.layers.2.residual.layers.0` and `dense`.
 fn setting_of(recipe: &Recipe, path: &str) -> Option<(String, String)> {
-    layers::places(&recipe.model.layers).iter().find_map(|place| place.setting_of(path))
+    layers::places(&recipe.model).iter().find_map(|place| place.setting_of(path))
 }
 
 /// Whether any vectors are chosen by the input.
@@ -214,12 +274,21 @@ fn affine(model: &Model, scope: &str) -> Option<NodeId> {
 ///
 /// Operations are those of one sample on its way forward, when predicting: 2·m·n·k of a product, one for each element of an
 /// elementwise function or a reduction's input, five for each element of a softmax; moving and copying are free. Parameters that are
-/// shared are counted where they are first used.
-pub fn layer_rows(recipe: &Recipe, model: &Model) -> Vec<LayerRow> {
+/// shared are counted where they are first used. Nodes of a network from a file come first.
+pub fn layer_rows(recipe: &Recipe, model: &Model, graft: Option<&Graft>) -> Vec<LayerRow> {
     let input = model.inputs().first().map_or_else(Shape::scalar, |input| input.shape.clone());
-    let field = Field::of_input(axes_of_space(&input));
     let mut table = Table { model, needed: needed(model), rows: vec![] };
-    table.chain(&layers::places(&recipe.model.layers), input, field);
+    let places = layers::places(&recipe.model);
+    match graft {
+        Some(graft) => {
+            table.rows = onnx::table::rows(&graft.layers, model, &table.needed);
+            table.chain(&places, graft.output.clone(), None);
+        }
+        None => {
+            let field = Field::of_input(axes_of_space(&input));
+            table.chain(&places, input, field);
+        }
+    }
     table.rows
 }
 
@@ -287,7 +356,7 @@ impl Table<'_> {
 }
 
 /// Which nodes a prediction needs.
-fn needed(model: &Model) -> Vec<bool> {
+pub(crate) fn needed(model: &Model) -> Vec<bool> {
     let mut needed = vec![false; model.nodes().len()];
     model.outputs().iter().for_each(|(_, id)| needed[*id] = true);
     for id in (0..needed.len()).rev() {
@@ -302,7 +371,7 @@ fn needed(model: &Model) -> Vec<bool> {
 }
 
 /// Floating-point operations of a node for one sample.
-fn operations(model: &Model, id: usize) -> u64 {
+pub(crate) fn operations(model: &Model, id: usize) -> u64 {
     let node = &model.nodes()[id];
     let shape = |input: usize| &model.nodes()[node.inputs[input]].shape;
     let elements = node.shape.len_at(1) as u64;

@@ -62,7 +62,7 @@ pub fn report(
         curves: curves(&outcome.history, factor),
         evaluation,
         picture: picture(materials, trainer, &outcome.state)?,
-        layers: network::layer_rows(recipe, model),
+        layers: network::layer_rows(recipe, model, None),
         recipe: recipe::render(recipe),
         environment,
     })

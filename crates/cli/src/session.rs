@@ -2,7 +2,8 @@
 
 use crate::failure::{Failure, Result};
 use crate::materials::Materials;
-use crate::network::{self, OUTPUT};
+use crate::network::{self, Network, OUTPUT};
+use crate::onnx::{self, Graft, Source};
 use crate::recipe::{Document, Keep, Recipe};
 use crate::report::data::{Score, SplitScores, Target as TargetValues};
 use gradus_data::{Dataset, FittedPipeline, Locator, Schema, Target};
@@ -65,6 +66,20 @@ pub fn initial(recipe: &Recipe, model: &Model, locator: &Locator) -> Result<Opti
     Ok(Some(state))
 }
 
+/// The first weights of a run that is gone on with, where they came from an ONNX file, which is not needed any more.
+///
+/// # Errors
+/// A file that cannot be read or does not fit.
+pub fn first_weights(folder: &Path, recipe: &Recipe, model: &Model) -> Result<Option<State<f32>>> {
+    let file = folder.join("initial.safetensors");
+    if recipe.model.onnx.is_none() || !file.is_file() {
+        return Ok(None);
+    }
+    let mut state = State::new(model, recipe.seed);
+    ModelFile::read(&file)?.restore(&mut state)?;
+    Ok(Some(state))
+}
+
 /// What a recipe is judged by, beside its loss.
 pub fn metrics(recipe: &Recipe, model: &Model, train: &Dataset) -> Vec<Metric> {
     let task = model.output_shape(OUTPUT).map(|y| recipe.train.loss.task(y));
@@ -77,7 +92,12 @@ pub fn metrics(recipe: &Recipe, model: &Model, train: &Dataset) -> Vec<Metric> {
 }
 
 /// The texts that make a file of weights usable by itself.
-pub fn texts(recipe: &Recipe, schema: &Schema, transforms: &FittedPipeline) -> Result<Vec<(&'static str, String)>> {
+pub fn texts(
+    recipe: &Recipe,
+    schema: &Schema,
+    transforms: &FittedPipeline,
+    graft: Option<&Graft>,
+) -> Result<Vec<(&'static str, String)>> {
     let json = |text: serde_json::Result<String>| text.map_err(|e| Failure::usage(e.to_string(), "report this"));
     let mut texts = vec![
         ("gradus", env!("CARGO_PKG_VERSION").to_string()),
@@ -88,6 +108,7 @@ pub fn texts(recipe: &Recipe, schema: &Schema, transforms: &FittedPipeline) -> R
     if let Some(classes) = schema.classes() {
         texts.push(("classes", json(serde_json::to_string(classes))?));
     }
+    texts.extend(graft.map(|graft| (onnx::KEY, graft.structure.clone())));
     Ok(texts)
 }
 
@@ -103,6 +124,26 @@ pub struct Loaded {
     pub model: Model,
     /// Its weights.
     pub state: State<f32>,
+    /// The network that its layers go on from, where that comes from an ONNX file.
+    pub source: Option<Source>,
+    /// What became of that.
+    pub graft: Option<Graft>,
+}
+
+/// The structure of the ONNX file that a model file's network comes from, if it does.
+///
+/// # Errors
+/// A structure that is damaged.
+pub fn source_in(file: &ModelFile) -> Result<Option<Source>> {
+    file.metadata.get(onnx::KEY).map(|text| Source::of_text(text, &file.name)).transpose()
+}
+
+/// The structure of the ONNX file that a run's network comes from, from its checkpoint: the file itself is not needed any more.
+///
+/// # Errors
+/// Files of the run that cannot be read.
+pub fn resumed_source(folder: &Path) -> Result<Option<Source>> {
+    source_in(&ModelFile::read(&folder.join("last.safetensors"))?)
 }
 
 impl Loaded {
@@ -131,10 +172,11 @@ impl Loaded {
         let transforms = serde_json::from_str(text("transforms")?).map_err(|e| damaged("transforms", &e))?;
         let document = Document::new(format!("the recipe in {name}"), text("recipe")?, &[]);
         let recipe = Recipe::of(&document, "model")?;
-        let model = network::bare(&recipe, &document, &schema)?.model;
+        let source = source_in(&file)?;
+        let Network { model, graft, .. } = network::bare(&recipe, &document, &schema, source.as_ref())?;
         let mut state = State::new(&model, recipe.seed);
         file.restore(&mut state)?;
-        Ok(Loaded { recipe, schema, transforms, model, state })
+        Ok(Loaded { recipe, schema, transforms, model, state, source, graft })
     }
 }
 

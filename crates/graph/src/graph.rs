@@ -288,6 +288,14 @@ impl Graph {
         result
     }
 
+    /// Runs `f` outside of all scopes: what is made in it stands under no path but its own.
+    pub fn unscoped<R>(&self, f: impl FnOnce() -> R) -> R {
+        let outer = std::mem::take(&mut self.0.borrow_mut().scopes);
+        let result = f();
+        self.0.borrow_mut().scopes = outer;
+        result
+    }
+
     /// A name under the current scope.
     pub fn path(&self, name: &str) -> String {
         join(&self.0.borrow().scopes, name)
@@ -313,6 +321,44 @@ impl Graph {
         let id = g.nodes.iter().position(|n| matches!(n.op, Op::Variable(v) if v == index));
         drop(g);
         Node { graph: self.clone(), id: id.expect("a variable is read by the node that made it") }
+    }
+
+    /// The paths of the variables that these nodes are computed from, sorted.
+    pub fn variables_of(&self, nodes: &[&Node]) -> Vec<String> {
+        let g = self.0.borrow();
+        let mut needed = vec![false; g.nodes.len()];
+        nodes.iter().for_each(|node| needed[node.id] = true);
+        for id in (0..needed.len()).rev().filter(|_| !nodes.is_empty()) {
+            if needed[id] {
+                g.nodes[id].inputs.iter().for_each(|&input| needed[input] = true);
+            }
+        }
+        let path = |(entry, _): (&Entry, _)| match entry.op {
+            Op::Variable(v) => Some(g.variables[v].path.clone()),
+            _ => None,
+        };
+        let mut paths: Vec<String> =
+            g.nodes.iter().zip(needed).filter(|(_, needed)| *needed).filter_map(path).collect();
+        paths.sort();
+        paths.dedup();
+        paths
+    }
+
+    /// Freezes the trained parameters that `which` chooses: they keep their values from now on. Says how many they were.
+    pub fn freeze(&self, which: impl Fn(&Variable) -> bool) -> usize {
+        let mut g = self.0.borrow_mut();
+        let chosen = g.variables.iter_mut().filter(|v| v.role.trainable() && which(v));
+        chosen.map(|variable| variable.role = Role::Frozen).count()
+    }
+
+    /// Takes the errors made so far out of the graph. What is poisoned stays so; the rest can be used.
+    pub fn take_errors(&self) -> Vec<GraphError> {
+        std::mem::take(&mut self.0.borrow_mut().errors)
+    }
+
+    /// How many nodes there are.
+    pub fn node_count(&self) -> usize {
+        self.0.borrow().nodes.len()
     }
 
     /// The node of an index in [`Model::nodes`], if there is one: how a finished model is looked into.

@@ -4,6 +4,9 @@
 //! |---|---|
 //! | [`mod@file`] | opening a file |
 //! | [`mod@import`] | making a graph of it |
+//! | [`inputs`](mod@inputs) | what a model takes and gives |
+//! | [`survey`](mod@survey) | what a model is made of, supported or not |
+//! | [`mod@structure`] | a model without its weights |
 //! | [`check`] | the standard's test cases |
 //! | [`mod@export`] | writing a model |
 //! | [`operators`] | operators that no op of the graph stands for, one file each |
@@ -17,12 +20,15 @@ pub mod export;
 mod external;
 pub mod file;
 pub mod import;
+pub mod inputs;
 pub mod operators;
 pub mod proto;
+pub mod structure;
+pub mod survey;
 pub mod tensor;
 
 pub use error::{OnnxError, Trouble};
 pub use export::export;
 pub use file::ModelFile;
-pub use import::{Bindings, Imported, import};
+pub use import::{Bindings, Imported, import, import_into};
 pub use tensor::Limits;

@@ -95,7 +95,7 @@ pub fn read(tensor: &TensorProto, folder: Option<&Path>, limits: Limits) -> Resu
 }
 
 /// The sizes of a tensor and its number of elements.
-fn sizes(dims: &[i64], place: &str, kind: Kind, limits: Limits) -> Result<(Vec<usize>, usize)> {
+pub(crate) fn sizes(dims: &[i64], place: &str, kind: Kind, limits: Limits) -> Result<(Vec<usize>, usize)> {
     let size =
         |&d: &i64| usize::try_from(d).map_err(|_| OnnxError::unreadable(place, "sizes of 0 or more", d.to_string()));
     let shape: Vec<usize> = dims.iter().map(size).collect::<Result<_>>()?;

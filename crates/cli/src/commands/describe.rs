@@ -1,23 +1,40 @@
 //! `gradus describe`: layers with shapes, parameters and operations; memory and schedule of the compiled step.
 
-use super::RecipeArgs;
-use crate::failure::Result;
+use crate::failure::{Failure, Result};
 use crate::materials::{self, Materials};
 use crate::network::Network;
-use crate::session;
+use crate::onnx::describe::Description;
+use crate::onnx::loaded::is_onnx;
+use crate::onnx::{self, Graft};
+use crate::recipe::Recipe;
+use crate::report::data::LayerRow;
+use crate::session::{self, Loaded};
 use crate::{console, network};
 use clap::Args;
 use gradus_graph::{Engine, Model, Request, State, fold};
+use gradus_onnx::ModelFile;
+use std::path::PathBuf;
 
 /// Show the layers: output shapes, parameters, operations per sample; and the memory of the compiled step
 ///
 /// Operations are those of one sample on its way forward: 2·m·n·k of a product, one for each element of an elementwise
 /// function or a sum's input, five for each element of a softmax. Layers that others hold stand below them, a part of their numbers.
 /// "Sees" is the receptive field: how many inputs an element of the output depends on along each axis of space or time.
+///
+/// Of an ONNX file it shows the nodes, what the file takes and gives, and everything that is not supported, without running it.
 #[derive(Args, Debug)]
 pub struct Describe {
-    #[command(flatten)]
-    recipe: RecipeArgs,
+    /// The recipe; or a run folder, a model file, an ONNX file
+    recipe: PathBuf,
+    /// Set a key of the recipe, as in --set train.epochs=3 or --set model.layers.1.dense.units=64
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// Take this of the recipe's `[[variants]]`; otherwise its own settings
+    #[arg(long, value_name = "NAME")]
+    variant: Option<String>,
+    /// The shape of an ONNX file's input that leaves sizes open, as in --shape x=batch,3,224,224
+    #[arg(long, value_name = "NAME=SIZES")]
+    shape: Vec<String>,
     /// Print the compiled step: kernels, shapes and bytes in the order they run
     #[arg(long)]
     plan: bool,
@@ -32,17 +49,29 @@ pub struct Describe {
 impl Describe {
     /// Runs the command.
     pub(super) fn run(&self) -> Result<()> {
-        let (recipe, document) = self.recipe.load()?;
-        let materials = Materials::load(&recipe, &materials::locator(&self.recipe.recipe))?;
-        let Network { model, vectors, .. } = network::build(&recipe, &document, &materials)?;
-        let rows = network::layer_rows(&recipe, &model);
+        if is_onnx(&self.recipe) {
+            let description = Description::of(&ModelFile::open(&self.recipe)?, &self.shape)?;
+            return match self.json {
+                true => console::print_json(&description.json()),
+                false => console::print(&description.text(aligned, grouped)),
+            };
+        }
+        if !self.shape.is_empty() {
+            return Err(Failure::usage("--shape is for ONNX files", "leave it out: a recipe's data have their shape"));
+        }
+        if self.recipe.is_dir() || self.recipe.extension().is_some_and(|ending| ending == "safetensors") {
+            return self.trained();
+        }
+        let (recipe, document) = Recipe::load_variant(&self.recipe, self.variant.as_deref(), &self.set)?;
+        let materials = Materials::load(&recipe, &materials::locator(&self.recipe))?;
+        let Network { model, vectors, graft, .. } = network::build(&recipe, &document, &materials)?;
+        let rows = network::layer_rows(&recipe, &model, graft.as_ref());
         let trainer = session::trainer(&recipe, &model, &materials.train);
         let step = trainer.step(&materials.train)?;
         let mut engine: Engine<f32> = Engine::new(&step, Request::training(&["data_loss"]))?;
         let batch = recipe.train.batch_size;
         let plan = if self.folded { predicting(&model, batch)? } else { engine.describe(batch)? };
-        let outer = || rows.iter().filter(|row| row.depth == 0);
-        let (parameters, flops) = (model.parameters(), outer().map(|row| row.flops).sum::<u64>());
+        let (parameters, flops) = (model.parameters(), flops(&rows));
         let memory = engine.memory(batch)?;
         if self.json {
             return console::print_json(&serde_json::json!({
@@ -53,17 +82,8 @@ impl Describe {
                 "plan": if self.plan || self.folded { Some(plan.lines().collect::<Vec<_>>()) } else { None },
             }));
         }
-        let input = model.inputs().first().map(|input| input.shape.to_string()).unwrap_or_default();
-        let [zero, none] = ["0", ""].map(String::from);
-        let mut table = vec![["layer", "kind", "output", "sees", "parameters", "FLOPs/sample"].map(String::from)];
-        table.push(["x".into(), "input".into(), input, none.clone(), zero.clone(), zero]);
-        for row in &rows {
-            let name = format!("{}{}", "  ".repeat(row.depth), row.name);
-            let (parameters, flops) = (grouped(row.parameters), grouped(row.flops));
-            table.push([name, row.kind.clone(), row.output.clone(), row.field.clone(), parameters, flops]);
-        }
-        table.push(["total".into(), none.clone(), none.clone(), none, grouped(parameters as u64), grouped(flops)]);
-        let mut text = format!("{}\n\n{}\n", recipe.name, aligned(&table));
+        let mut text = format!("{}\n\n{}\n", recipe.name, table(&model, &rows));
+        text += &remarks(&model, graft.as_ref());
         text += &format!(
             "a training step of batch size {batch} works in {}: arena {}, constants {}, state {}\n",
             size(memory.total()),
@@ -91,6 +111,59 @@ impl Describe {
     }
 }
 
+impl Describe {
+    /// The layers of a run folder's best weights, or of a model file.
+    fn trained(&self) -> Result<()> {
+        if self.plan || self.folded || !self.set.is_empty() || self.variant.is_some() {
+            let help = "give the recipe for these: of a run folder its recipe.toml";
+            return Err(Failure::usage("--plan, --folded, --set and --variant are about recipes", help));
+        }
+        let Loaded { recipe, schema, model, graft, .. } = Loaded::read(&self.recipe)?;
+        let rows = network::layer_rows(&recipe, &model, graft.as_ref());
+        if self.json {
+            return console::print_json(&serde_json::json!({
+                "name": recipe.name, "layers": rows, "parameters": model.parameters(), "flops": flops(&rows),
+                "classes": schema.classes(),
+            }));
+        }
+        let mut text = format!("{}\n\n{}\n", recipe.name, table(&model, &rows));
+        text += &remarks(&model, graft.as_ref());
+        if let Some(classes) = schema.classes() {
+            text += &format!("classes: {}\n", classes.join(", "));
+        }
+        console::print(&text)
+    }
+}
+
+/// Operations of all layers.
+fn flops(rows: &[LayerRow]) -> u64 {
+    rows.iter().filter(|row| row.depth == 0).map(|row| row.flops).sum()
+}
+
+/// The table of layers.
+fn table(model: &Model, rows: &[LayerRow]) -> String {
+    let input = model.inputs().first().map(|input| input.shape.to_string()).unwrap_or_default();
+    let [zero, none] = ["0", ""].map(String::from);
+    let mut table = vec![["layer", "kind", "output", "sees", "parameters", "FLOPs/sample"].map(String::from)];
+    table.push(["x".into(), "input".into(), input, none.clone(), zero.clone(), zero]);
+    for row in rows {
+        let name = format!("{}{}", "  ".repeat(row.depth), row.name);
+        let (parameters, flops) = (grouped(row.parameters), grouped(row.flops));
+        table.push([name, row.kind.clone(), row.output.clone(), row.field.clone(), parameters, flops]);
+    }
+    let parameters = grouped(model.parameters() as u64);
+    table.push(["total".into(), none.clone(), none.clone(), none, parameters, grouped(flops(rows))]);
+    aligned(&table)
+}
+
+/// What people should know of a network from a file.
+fn remarks(model: &Model, graft: Option<&Graft>) -> String {
+    let Some(graft) = graft else { return String::new() };
+    let frozen = onnx::frozen(model);
+    let kept = if frozen == 0 { String::new() } else { format!("{} numbers are frozen\n", grouped(frozen as u64)) };
+    graft.notes.iter().map(|note| format!("{note}\n")).chain([kept]).collect()
+}
+
 /// The compiled step of the folded model.
 fn predicting(model: &Model, batch: usize) -> Result<String> {
     let (folded, _) = fold(model, &State::<f32>::new(model, 0))?;
@@ -98,7 +171,7 @@ fn predicting(model: &Model, batch: usize) -> Result<String> {
 }
 
 /// Columns; the last three to the right, and one without entries left out.
-fn aligned(rows: &[[String; 6]]) -> String {
+pub(super) fn aligned(rows: &[[String; 6]]) -> String {
     let width = |c: usize| rows.iter().map(|row| row[c].chars().count()).max().unwrap_or(0);
     let filled = |c: usize| rows.iter().skip(1).any(|row| !row[c].is_empty());
     let columns: Vec<(usize, usize)> = (0..6).filter(|&c| filled(c)).map(|c| (c, width(c))).collect();
@@ -115,7 +188,7 @@ fn aligned(rows: &[[String; 6]]) -> String {
 }
 
 /// `109,386`
-fn grouped(n: u64) -> String {
+pub(super) fn grouped(n: u64) -> String {
     let digits = n.to_string();
     let mut text = String::new();
     for (i, digit) in digits.chars().enumerate() {

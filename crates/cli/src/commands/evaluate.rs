@@ -41,7 +41,7 @@ impl Evaluate {
         let loaded = Loaded::read(&self.run)?;
         let (recipe, document) = Recipe::load(&source, &[])?;
         let materials = Materials::load(&recipe, &materials::locator(&source))?;
-        let model = network::bare(&recipe, &document, &materials.schema)?.model;
+        let model = network::bare(&recipe, &document, &materials.schema, loaded.source.as_ref())?.model;
         let mut state = State::new(&model, recipe.seed);
         state.copy_from(&loaded.state);
         let mut trainer = session::trainer(&recipe, &model, &materials.train);

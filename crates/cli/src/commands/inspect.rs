@@ -124,14 +124,16 @@ impl Inspect {
         }
         let (recipe, document) = Recipe::load(&source, &self.set)?;
         let materials = Materials::load(&recipe, &materials::locator(&source))?;
-        let Network { model, layers, .. } = network::bare(&recipe, &document, &materials.schema)?;
+        let best_file = ModelFile::read(&folder.join("best.safetensors"))?;
+        let source = session::source_in(&best_file)?;
+        let Network { model, layers, .. } = network::bare(&recipe, &document, &materials.schema, source.as_ref())?;
         let trainer = session::trainer(&recipe, &model, &materials.train);
         let (mut initial, mut best) = (State::new(&model, recipe.seed), State::new(&model, recipe.seed));
         let first = folder.join("initial.safetensors");
         if first.is_file() {
             ModelFile::read(&first)?.restore(&mut initial)?;
         }
-        ModelFile::read(&folder.join("best.safetensors"))?.restore(&mut best)?;
+        best_file.restore(&mut best)?;
         let states = [("first weights", &initial), ("best weights", &best)];
         let inspection = trainer.inspect_states(&materials.train, &layers, &states, self.samples)?;
         Ok((recipe, inspection))

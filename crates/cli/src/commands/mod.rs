@@ -9,6 +9,7 @@ pub mod evaluate;
 pub mod explain;
 pub mod export;
 pub mod gradcheck;
+pub mod import;
 pub mod inspect;
 pub mod lr_find;
 pub mod onnx_check;
@@ -52,6 +53,7 @@ enum Command {
     LrFind(lr_find::LrFind),
     Export(export::Export),
     OnnxCheck(onnx_check::OnnxCheck),
+    Import(import::Import),
     Data(data::Data),
     Explain(explain::Explain),
 }
@@ -102,6 +104,7 @@ impl Gradus {
             Command::LrFind(command) => command.run(),
             Command::Export(command) => command.run(),
             Command::OnnxCheck(command) => command.run(),
+            Command::Import(command) => command.run(),
             Command::Data(command) => command.run(),
             Command::Explain(command) => command.run(),
         }

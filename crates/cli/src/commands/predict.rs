@@ -3,11 +3,13 @@
 use crate::console;
 use crate::failure::{Failure, Result};
 use crate::network::OUTPUT;
+use crate::onnx::loaded::{self, is_onnx};
 use crate::session::Loaded;
 use clap::Args;
-use gradus_data::{Locator, Source};
+use gradus_data::{Dataset, Locator, Source};
 use gradus_nn::AnyLoss;
 use gradus_nn::losses::{Loss, Task};
+use gradus_onnx::{ModelFile, inputs};
 use gradus_train::Predictor;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -19,7 +21,7 @@ use std::path::{Path, PathBuf};
 /// by their names; a target column is left out.
 #[derive(Args, Debug)]
 pub struct Predict {
-    /// The run folder, or a model file
+    /// The run folder, a model file, or an ONNX file
     model: PathBuf,
     /// The inputs: a CSV, NPY, NPZ or IDX file, or texts, one in each line; - is standard input
     #[arg(long, value_name = "FILE")]
@@ -32,10 +34,15 @@ pub struct Predict {
 impl Predict {
     /// Runs the command.
     pub(super) fn run(&self) -> Result<()> {
-        let loaded = Loaded::read(&self.model)?;
         let locator = Locator::new(["."]);
-        let source = Source::for_inputs(&self.input, Some(&loaded.recipe.data.train), &locator)?;
-        let data = source.read_inputs(&locator, &loaded.schema)?;
+        let (loaded, data) = if is_onnx(&self.model) {
+            self.onnx(&locator)?
+        } else {
+            let loaded = Loaded::read(&self.model)?;
+            let source = Source::for_inputs(&self.input, Some(&loaded.recipe.data.train), &locator)?;
+            let data = source.read_inputs(&locator, &loaded.schema)?;
+            (loaded, data)
+        };
         gradus_data::check::check_part(&data, "input")?;
         let data = loaded.transforms.apply(data)?;
         let loss: &AnyLoss = &loaded.recipe.train.loss;
@@ -85,6 +92,25 @@ impl Predict {
                 "give another --output, or - for standard output",
             )
         })
+    }
+}
+
+impl Predict {
+    /// An ONNX file with inputs for it. Where its metadata do not say how data are read, the inputs' own shape counts.
+    fn onnx(&self, locator: &Locator) -> Result<(Loaded, Dataset)> {
+        let file = ModelFile::open(&self.model)?;
+        let source = Source::for_inputs(&self.input, None, locator)?;
+        if inputs::text(&file, "schema").is_some() {
+            let loaded = loaded::load(&self.model, None)?;
+            let data = source.read_inputs(locator, &loaded.schema)?;
+            return Ok((loaded, data));
+        }
+        let data = source.read(locator)?;
+        let loaded = loaded::load(&self.model, Some(data.feature_shape()))?;
+        if let [first, _, ..] = &inputs::outputs(&file)[..] {
+            console::say(&format!("predicted is `{}`, the first of several outputs\n", first.name));
+        }
+        Ok((loaded, data))
     }
 }
 

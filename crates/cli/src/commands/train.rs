@@ -3,6 +3,7 @@
 use crate::failure::{Failure, Result};
 use crate::materials::{self, Materials};
 use crate::network::{Found, Network};
+use crate::onnx::Graft;
 use crate::progress::Progress;
 use crate::recipe::{self, Recipe};
 use crate::report::{page, terminal};
@@ -74,8 +75,16 @@ impl Train {
         let (recipe, document) = Recipe::load_variant(&source, self.variant.as_deref(), &self.set)?;
         let locator = materials::locator(&source);
         let materials = Materials::load(&recipe, &locator)?;
-        let Network { model, vectors, .. } = network::build(&recipe, &document, &materials)?;
-        let initial = if self.resume.is_some() { None } else { session::initial(&recipe, &model, &locator)? };
+        let source = match (&self.resume, &recipe.model.onnx) {
+            (Some(folder), Some(_)) => session::resumed_source(folder)?,
+            _ => network::source(&recipe, &locator)?,
+        };
+        let Network { model, vectors, graft, .. } =
+            network::build_from(source.as_ref(), &recipe, &document, &materials)?;
+        let initial = match &self.resume {
+            None => session::initial(&recipe, &model, &locator)?,
+            Some(folder) => session::first_weights(folder, &recipe, &model)?,
+        };
         let folder = match &self.resume {
             Some(folder) => RunFolder::open(folder)?,
             None => RunFolder::create(self.run_dir.as_deref(), &recipe.name, self.overwrite)?,
@@ -92,6 +101,7 @@ impl Train {
             materials: &materials,
             model: &model,
             vectors: &vectors,
+            graft: graft.as_ref(),
             initial,
         };
         run.go(folder)
@@ -116,6 +126,8 @@ struct Run<'a> {
     model: &'a Model,
     /// Files of word vectors that it starts from.
     vectors: &'a [Found],
+    /// The part of the network that comes from an ONNX file.
+    graft: Option<&'a Graft>,
     /// First weights from a file.
     initial: Option<State<f32>>,
 }
@@ -124,13 +136,20 @@ impl Run<'_> {
     fn go(&self, folder: RunFolder) -> Result<()> {
         let interrupt = Interrupt::new();
         signals::listen(&interrupt);
-        let texts = session::texts(self.recipe, &self.materials.schema, &self.materials.transforms)?;
+        let texts = session::texts(self.recipe, &self.materials.schema, &self.materials.transforms, self.graft)?;
         for found in self.vectors {
             let Found { file, found: number, words } = found;
             if self.options.json {
                 console::print_json(&json!({ "event": "vectors", "file": file, "found": number, "words": words }))?;
             } else if !self.options.quiet {
                 console::say(&format!("{found}\n"));
+            }
+        }
+        for note in self.graft.iter().flat_map(|graft| &graft.notes) {
+            if self.options.json {
+                console::print_json(&json!({ "event": "note", "note": note }))?;
+            } else if !self.options.quiet {
+                console::say(&format!("{note}\n"));
             }
         }
         let early = match self.fit(&folder, &texts, &interrupt, None)? {
@@ -255,7 +274,7 @@ impl Run<'_> {
         again: Option<&Outcome>,
         signal: Option<Signal>,
     ) -> Result<()> {
-        let texts = session::texts(self.recipe, &self.materials.schema, &self.materials.transforms)?;
+        let texts = session::texts(self.recipe, &self.materials.schema, &self.materials.transforms, self.graft)?;
         let interrupted = again.unwrap_or(early).stopped_by == "interrupted";
         let retrained = again.filter(|_| !interrupted);
         let mut outcome = early.clone();
@@ -300,6 +319,9 @@ impl Run<'_> {
             &trainer,
             self.environment(&outcome),
         )?;
+        if self.graft.is_some() {
+            report.layers = network::layer_rows(self.recipe, self.model, self.graft);
+        }
         report.verdict = verdict.as_ref().map(|verdict| results::verdict(verdict, retrained.is_some()));
         report.summary.retrained = retrained.map(|again| self.in_words(again)).unwrap_or_default();
         folder.write("report.html", &page(&report))?;

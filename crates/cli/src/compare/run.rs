@@ -3,6 +3,7 @@
 use super::entry::{self, Entry, Judge};
 use crate::failure::Result;
 use crate::materials::Materials;
+use crate::network;
 use crate::session::{self, Judgement};
 use gradus_data::loader::LoaderMode;
 use gradus_graph::{Model, State};
@@ -103,7 +104,11 @@ impl Job<'_> {
     pub fn run(&self, mut progress: impl FnMut(f64)) -> Result<End> {
         let recipe = entry::seeded(&self.entry.recipe, self.seed);
         let materials = self.materials;
-        let texts = session::texts(&recipe, &materials.schema, &materials.transforms)?;
+        let graft = match recipe.model.onnx {
+            Some(_) => network::build(&recipe, &self.entry.document, materials)?.graft,
+            None => None,
+        };
+        let texts = session::texts(&recipe, &materials.schema, &materials.transforms, graft.as_ref())?;
         let write = |name: &str, state: &State<f32>| -> std::result::Result<(), TrainError> {
             let mut file = ModelFile::new(state)?;
             for (key, text) in &texts {

@@ -13,15 +13,31 @@ pub(super) fn check(recipe: &Recipe, document: &Document) -> Result<(), RecipeEr
     let at = |path: &str, problem: String, label: &str, help: &str| {
         Err(RecipeError::at_path(document, path, problem, label, help))
     };
-    if recipe.model.layers.is_empty() {
-        let help = "name the layers in order: layers = [ { dense = { units = 10 } } ]";
-        return at("model.layers", "the network has no layers".into(), "at least one is needed", help);
+    let model = &recipe.model;
+    if model.onnx.is_none() {
+        if model.layers.is_empty() {
+            let help = "name the layers in order: layers = [ { dense = { units = 10 } } ]";
+            return at("model.layers", "the network has no layers".into(), "at least one is needed", help);
+        }
+        let (bind, freeze) = (!model.bind.is_empty(), !model.freeze.is_empty());
+        let given =
+            [("input", model.input.is_some()), ("output", model.output.is_some()), ("bind", bind), ("freeze", freeze)];
+        if let Some((key, _)) = given.iter().find(|(_, given)| *given) {
+            let problem = format!("`model.{key}` is about a network from a file, but there is no `model.onnx`");
+            let help = match *key {
+                "freeze" => {
+                    "name the file, onnx = \"FILE\"; layers of the recipe are frozen by train.groups = [{ pattern = \"dense/*\", frozen = true }]"
+                }
+                _ => "name the file, onnx = \"FILE\", or leave this out",
+            };
+            return at(&format!("model.{key}"), problem, "of which network?", help);
+        }
     }
     if let Some((path, error)) = too_many(&recipe.model.layers, "model.layers") {
         return Err(RecipeError::setting(document, &path, &error));
     }
     let mut layers = vec![];
-    let places = places(&recipe.model.layers);
+    let places = places(&recipe.model);
     places.iter().for_each(|place| place.inside_out(&mut layers));
     for place in layers.iter().filter(|place| !place.setting.is_empty()) {
         let path = format!("{}.{}", place.setting, place.key());

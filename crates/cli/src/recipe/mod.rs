@@ -32,6 +32,7 @@ use gradus_nn::{AnyClip, AnyLayer, AnyLoss, AnyOptimizer, AnyRegularizer, AnySch
 use gradus_train::verdict::VerdictOptions;
 use gradus_train::{AnyStop, Every, Retrain};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// A network, its data and its training.
@@ -82,7 +83,23 @@ pub struct DataSection {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModelSection {
+    /// A network from an ONNX file, which the layers go on from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub onnx: Option<String>,
+    /// The input of that network that the data feed, where it has several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input: Option<String>,
+    /// The value of that network that the layers go on from, by its name in the file; its first output where none is named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output: Option<String>,
+    /// What its further inputs are bound to: `{ mask = 1 }`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub bind: BTreeMap<String, toml::Value>,
+    /// Which of its weights keep their values, by patterns of their names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub freeze: Vec<String>,
     /// Its layers in order.
+    #[serde(default)]
     pub layers: Vec<AnyLayer>,
     /// Where its first weights come from, if not from chance.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -274,6 +274,7 @@ impl OnnxNode<'_> {
             ));
         };
         if let Value::Known(known) = self.value(i)? {
+            self.reader.note(known);
             let indices = known.tensor.values().to_i64();
             if let Some(index) = indices.iter().find(|&&index| index >= size as i64 || index < -(size as i64)) {
                 let expected = format!("indices from {} to {}", -(size as i64), size as i64 - 1);

@@ -57,7 +57,10 @@ fn read(n: &OnnxNode) -> Result<Vec<Value>, ShapeError> {
     let attributes = n.version < 11;
     let bound = |i: usize, name: &str| match (attributes, n.optional(i)) {
         (true, _) => Ok(n.float(name)?.map(|bound| (Some(bound), None))),
-        (false, Some(Value::Known(known))) if known.tensor.len() == 1 => Ok(Some((Some(known.tensor.to_f64()[0]), None))),
+        (false, Some(Value::Known(known))) if known.tensor.len() == 1 => {
+            n.reader.note(known);
+            Ok(Some((Some(known.tensor.to_f64()[0]), None)))
+        }
         (false, Some(_)) => Ok(Some((None, Some(n.x(i)?)))),
         (false, None) => Ok(None),
     };
