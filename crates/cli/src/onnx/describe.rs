@@ -2,7 +2,7 @@
 
 use crate::failure::{Failure, Result};
 use crate::network;
-use gradus_onnx::survey::{Survey, survey};
+use gradus_onnx::survey::{Row, Survey, survey};
 use gradus_onnx::{Bindings, ModelFile, OnnxError, Trouble};
 use gradus_tensor::{Dim, Shape};
 use serde_json::json;
@@ -40,7 +40,7 @@ impl Description {
             None => vec![0; survey.rows.len()],
             Some(model) => {
                 let needed = network::needed(model);
-                let of = |row: &gradus_onnx::survey::Row| {
+                let of = |row: &Row| {
                     row.nodes.clone().filter(|&id| needed[id]).map(|id| network::operations(model, id)).sum()
                 };
                 survey.rows.iter().map(of).collect()
@@ -58,7 +58,7 @@ impl Description {
     /// Everything for machines.
     pub fn json(&self) -> serde_json::Value {
         let survey = &self.survey;
-        let row = |(row, flops): (&gradus_onnx::survey::Row, &u64)| {
+        let row = |(row, flops): (&Row, &u64)| {
             json!({
                 "name": row.name, "kind": row.operator, "output": row.output.as_ref().map(ToString::to_string),
                 "parameters": row.parameters, "flops": flops, "supported": row.supported,
@@ -100,7 +100,8 @@ impl Description {
             });
             table.push([input.name.clone(), "input".into(), sizes, none.clone(), zero.clone(), zero.clone()]);
         }
-        for (row, &flops) in survey.rows.iter().zip(&self.flops).filter(|(row, _)| row.operator != "Constant") {
+        let (shown, hidden): (Vec<_>, Vec<_>) = survey.rows.iter().zip(&self.flops).partition(|(row, _)| is_shown(row));
+        for (row, &flops) in shown {
             let kind = if row.supported { row.operator.clone() } else { format!("{} (not supported)", row.operator) };
             let output = row.output.as_ref().map_or("?".into(), ToString::to_string);
             let flops = if row.output.is_some() { grouped(flops) } else { "?".into() };
@@ -110,6 +111,9 @@ impl Description {
         let [whole, empty, blank] = ["total", "", ""].map(String::from);
         table.push([whole, empty, blank, none, grouped(parameters), grouped(flops)]);
         text += &format!("{}\n", aligned(&table));
+        if !hidden.is_empty() {
+            text += &format!("{} nodes that give sizes and constants are left out\n", hidden.len());
+        }
         let list =
             |specs: &[gradus_onnx::inputs::Spec]| specs.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
         text += &format!("takes {}\ngives {}\n", list(&survey.inputs), list(&survey.outputs));
@@ -130,6 +134,12 @@ impl Description {
         }
         text
     }
+}
+
+/// Whether a node is more than a step in the computation of sizes and constants.
+fn is_shown(row: &Row) -> bool {
+    let single = |shape: &Shape| shape.rank() < 2 && !shape.has_batch();
+    row.operator != "Constant" && (row.parameters > 0 || !row.supported || !row.output.as_ref().is_some_and(single))
 }
 
 /// The parts of `x=batch,3,224,224`: a size that is no number is the batch.

@@ -8,6 +8,7 @@ use crate::session::Loaded;
 use gradus_data::{FittedPipeline, Schema, TargetSchema};
 use gradus_graph::{Op, State};
 use gradus_onnx::inputs::{self, Size};
+use miette::Diagnostic as _;
 use serde::de::DeserializeOwned;
 use std::path::Path;
 
@@ -46,10 +47,24 @@ impl Answers {
 /// # Errors
 /// A file that cannot be read, asks for what is not supported, or does not fit the samples.
 pub fn load(path: &Path, sample: Option<&[usize]>) -> Result<Loaded> {
+    loaded(path, sample).map_err(|failure| match failure {
+        // The recipe is ours: no place in it tells people anything.
+        Failure::Recipe(error) => {
+            let help = error.help().map(|help| help.to_string()).unwrap_or_default();
+            Failure::files(error.to_string(), help)
+        }
+        other => other,
+    })
+}
+
+fn loaded(path: &Path, sample: Option<&[usize]>) -> Result<Loaded> {
     let source = Source::open(path)?;
     let text = |key: &str| inputs::text(&source.file, key);
     let schema: Option<Schema> = read(text("schema"), path, "schema")?;
-    let transforms: Option<FittedPipeline> = read(text("transforms"), path, "transforms")?;
+    let transforms: Option<FittedPipeline> = match text("preprocessing") {
+        Some("in the graph") => None,
+        _ => read(text("transforms"), path, "transforms")?,
+    };
     let classes: Option<Vec<String>> = read(text("classes"), path, "classes")?;
     let features = match (&schema, sample) {
         (Some(schema), _) => schema.features.clone(),
@@ -143,7 +158,7 @@ fn start(path: &Path, answers: Answers, weights: &[&str]) -> String {
          # layers = [ {{ dense = {{ units = 10 }} }} ]    # a new head\n\n\
          [train]\n\
          epochs = 10\n\
-         loss = \"{loss}\"\n\
+         loss = {{ {loss} = {{}} }}\n\
          optimizer = {{ adam = {{ lr = 1e-4 }} }}\n",
         name = path.file_name().map(|n| n.to_string_lossy()).unwrap_or_default(),
         file = quoted(&file),

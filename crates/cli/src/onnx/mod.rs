@@ -214,7 +214,7 @@ fn fed<'s>(specs: &'s [Spec], model: &ModelSection) -> std::result::Result<&'s S
     }
     let problem = format!("the data feed the input `{}`, and nothing feeds {}", chosen.name, list(&others));
     let example: Vec<String> = others.iter().map(|spec| format!("{} = 1", spec.name)).collect();
-    let help = format!("bind these to constants, as in [model] bind = {{ {} }}", example.join(", "));
+    let help = format!("bind these to constants in a recipe, as in [model] bind = {{ {} }}", example.join(", "));
     Err(("model.onnx", problem, help))
 }
 
