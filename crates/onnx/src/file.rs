@@ -65,7 +65,8 @@ pub fn open_tensor(path: &Path) -> Result<TensorProto> {
 fn bytes_of(path: &Path) -> Result<Vec<u8>> {
     let name = path.display().to_string();
     let error = |received: String| OnnxError::unreadable("the whole file", "a readable file", received).in_file(&name);
-    let length = std::fs::metadata(path).map_err(|e| error(e.to_string()))?.len();
+    let missing = |e: std::io::Error| error(e.to_string()).help("correct the path");
+    let length = std::fs::metadata(path).map_err(missing)?.len();
     if length > LARGEST {
         return Err(error(format!("{length} bytes, more than the format's 2 GiB")));
     }

@@ -2,7 +2,7 @@
 
 use super::describe::{aligned, grouped};
 use crate::console;
-use crate::failure::Result;
+use crate::failure::{Failure, Result};
 use crate::onnx::{describe::Description, loaded};
 use crate::run_folder::RunFolder;
 use crate::session;
@@ -34,6 +34,10 @@ impl Import {
     /// Runs the command.
     pub(super) fn run(&self) -> Result<()> {
         let file = ModelFile::open(&self.file)?;
+        if let Some(folder) = self.output.as_ref().filter(|f| !self.overwrite && f.join("recipe.toml").exists()) {
+            let problem = format!("{} holds a recipe and its run already", folder.display());
+            return Err(Failure::files(problem, "give another --output, or say --overwrite"));
+        }
         if !self.quiet {
             console::print(&Description::of(&file, &[])?.text(aligned, grouped))?;
         }

@@ -148,6 +148,7 @@ fn start(path: &Path, answers: Answers, weights: &[&str]) -> String {
     let pattern = weights.first().map_or("conv1.*", |name| name);
     format!(
         "# Trains on from {name}. Put your own data in place of data.npz (arrays `data` and `label`), see docs/recipes.md and docs/onnx.md.\n\n\
+         name = {stem}\n\n\
          [data]\n\
          train = {{ npz = {{ path = \"data.npz\", task = \"{task}\" }} }}\n\
          valid = {{ fraction = 0.1 }}\n\n\
@@ -161,6 +162,7 @@ fn start(path: &Path, answers: Answers, weights: &[&str]) -> String {
          loss = {{ {loss} = {{}} }}\n\
          optimizer = {{ adam = {{ lr = 1e-4 }} }}\n",
         name = path.file_name().map(|n| n.to_string_lossy()).unwrap_or_default(),
+        stem = quoted(&path.file_stem().map(|stem| stem.to_string_lossy()).unwrap_or_default()),
         file = quoted(&file),
         pattern = quoted(pattern),
         loss = answers.loss(),
