@@ -170,7 +170,7 @@ mod tests {
         }
         let shape: Vec<usize> = std::iter::once(ROWS).chain(features.iter().copied()).collect();
         let y: Vec<f32> =
-            (0..ROWS * 2).map(|i| if i % 2 == 0 { 250_000.0 + i as f32 } else { 0.1 * i as f32 }).collect();
+            (0..ROWS * 2).map(|i| if i % 2 == 0 { 250_000.0 } else { 90_000.0 } + 10.0 * i as f32).collect();
         let target = Target::from_values(Tensor::new([ROWS, 2], y).unwrap(), None).unwrap();
         Dataset::new(Tensor::new(shape, x).unwrap(), target).unwrap()
     }
