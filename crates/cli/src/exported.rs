@@ -193,7 +193,7 @@ fn metadata(
     units: &str,
     outputs: &[(String, String)],
 ) -> Result<BTreeMap<String, String>> {
-    let texts = session::texts(&loaded.recipe, &loaded.schema, &loaded.transforms)?;
+    let texts = session::texts(&loaded.recipe, &loaded.schema, &loaded.transforms, None)?;
     let mut metadata: BTreeMap<String, String> = texts.into_iter().map(|(key, text)| (key.to_string(), text)).collect();
     let mut add = |key: &str, text: String| metadata.insert(key.to_string(), text);
     add("layout", layout(loaded).to_string());
