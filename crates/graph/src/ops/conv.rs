@@ -114,19 +114,33 @@ impl OpDef for Conv {
     }
 
     fn onnx(&self, w: &mut Writer, x: &[Written], y: &Shape) -> Result<Written, Refusal> {
-        let rank = y.rank();
-        let (x, weight) = (w.real(&x[0]), x[1].clone());
-        let image = channels_second(rank);
-        let filters: Vec<usize> = [rank - 1, rank - 2].into_iter().chain(0..rank - 2).collect();
-        let inputs = vec![w.ordered(&x, &image), w.ordered(&weight, &filters)];
-        let mut attributes = written_windows(&self.windows);
-        attributes.push(("group", Attribute::Int(self.groups as i64)));
-        Ok(w.node("Conv", inputs, attributes, y, gradus_tensor::Kind::F32).in_order(image))
+        Ok(written(w, "Conv", x, &self.windows, self.groups, vec![], y))
     }
 
     fn cases() -> Vec<Case> {
         cases().into_iter().map(|c| Case::new(Conv { windows: c.windows, groups: c.groups }, [c.x, c.w])).collect()
     }
+}
+
+/// A convolution or its transpose: the image with its channels second, the filters in front of the weights.
+pub(super) fn written(
+    w: &mut Writer,
+    operator: &'static str,
+    x: &[Written],
+    windows: &[Window],
+    groups: usize,
+    more: Vec<(&'static str, Attribute)>,
+    y: &Shape,
+) -> Written {
+    let rank = y.rank();
+    let image = channels_second(rank);
+    let filters: Vec<usize> = [rank - 1, rank - 2].into_iter().chain(0..rank - 2).collect();
+    let pixels = w.real(&x[0]);
+    let inputs = vec![w.ordered(&pixels, &image), w.ordered(&x[1], &filters)];
+    let mut attributes = written_windows(windows);
+    attributes.push(("group", Attribute::Int(groups as i64)));
+    attributes.extend(more);
+    w.node(operator, inputs, attributes, y, gradus_tensor::Kind::F32).in_order(image)
 }
 
 /// The attributes of windows.

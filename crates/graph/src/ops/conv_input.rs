@@ -1,9 +1,9 @@
 //! The transposed convolution: what goes into a convolution, from what comes out. Also its gradient with respect to the input, and
 //! an upsampling layer in its own right. Zeiler et al. 2010; Dumoulin & Visin 2016, arXiv:1603.07285.
 
-use super::conv::{biased, cases, divides, groups_of, image, kernel, outputs, shape_of, spatial, weight_sizes, weights, written_windows};
+use super::conv::{biased, cases, divides, groups_of, image, kernel, outputs, shape_of, spatial, weight_sizes, weights, written};
 use super::{Conv, ConvWeight};
-use crate::onnx::{Attribute, Auto, OnnxNode, OnnxOp, Refusal, Value, Windows, Writer, Written, channels_second};
+use crate::onnx::{Attribute, Auto, OnnxNode, OnnxOp, Refusal, Value, Windows, Writer, Written};
 use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError};
 use crate::{Node, Role, Window};
 use gradus_kernels::instr::Side;
@@ -49,21 +49,14 @@ impl OpDef for ConvInput {
     }
 
     fn onnx(&self, w: &mut Writer, x: &[Written], y: &Shape) -> Result<Written, Refusal> {
-        let rank = y.rank();
-        let (x, weight) = (w.real(&x[0]), x[1].clone());
-        let image = channels_second(rank);
-        let filters: Vec<usize> = [rank - 1, rank - 2].into_iter().chain(0..rank - 2).collect();
-        let inputs = vec![w.ordered(&x, &image), w.ordered(&weight, &filters)];
-        let mut attributes = written_windows(&self.windows);
-        attributes.push(("group", Attribute::Int(self.groups as i64)));
         let more = |(window, (&input, output)): (&Window, (&usize, usize))| {
             let whole = (output - 1) * window.stride + window.reach();
             (input + window.before + window.after - whole) as i64
         };
-        let outputs = x.shape.at(1)[1..rank - 1].to_vec();
+        let outputs = x[0].shape.at(1)[1..y.rank() - 1].to_vec();
         let more: Vec<i64> = self.windows.iter().zip(self.inputs.iter().zip(outputs)).map(more).collect();
-        attributes.push(("output_padding", Attribute::Ints(more)));
-        Ok(w.node("ConvTranspose", inputs, attributes, y, gradus_tensor::Kind::F32).in_order(image))
+        let more = vec![("output_padding", Attribute::Ints(more))];
+        Ok(written(w, "ConvTranspose", x, &self.windows, self.groups, more, y))
     }
 
     fn cases() -> Vec<Case> {
