@@ -1,12 +1,12 @@
 //! A checked list of instructions, ready to run.
 
-use crate::context::{Context, FIRST_INPUT, Place, Slot};
+use crate::arrange::{Arranged, arrange};
+use crate::context::{FIRST_INPUT, Place, Slot};
 use crate::instr::{Instr, Loc, Space};
-use crate::lanes;
 use crate::node::{Node, Op, place_meetings};
 use crate::pool::Barrier;
-use crate::strands::{Item, strands};
 use crate::verify::{Access, CodeError, check, check_scalar};
+use crate::walk::Walk;
 use crate::{Buffer, Isa, Pool, Real};
 use std::cell::UnsafeCell;
 use std::fmt;
@@ -166,10 +166,10 @@ macro_rules! compile {
 compile!(f32, f64);
 
 /// What one thread writes to.
-struct Thread<T> {
-    slots: Vec<Slot<T>>,
-    scratch: Buffer<T>,
-    bases: Vec<*mut T>,
+pub(crate) struct Thread<T> {
+    pub(crate) slots: Vec<Slot<T>>,
+    pub(crate) scratch: Buffer<T>,
+    pub(crate) bases: Vec<*mut T>,
 }
 
 // SAFETY: the pointers of slots lead to scratch memory that the code owns; all other pointers are set anew by every run, which
@@ -397,72 +397,6 @@ impl<T: Real> Code<T> {
     }
 }
 
-/// Instructions as nodes.
-struct Arranged<T> {
-    /// In the order in which they run.
-    nodes: Vec<Node<T>>,
-    /// Elements of scratch memory that all threads share.
-    shared: usize,
-    /// Elements of values in lanes.
-    lanes: usize,
-}
-
-/// Makes instructions ready to run. `kept` is what must be in memory in the end.
-fn arrange<T: Real>(
-    instrs: &[Instr<T>],
-    touched: &[Vec<Access>],
-    kept: &[Access],
-    isa: Isa,
-    threads: usize,
-) -> Arranged<T> {
-    let mut alone: Vec<Option<Op<T>>> = instrs.iter().map(|instr| Some(Op::new(instr, isa, threads, None))).collect();
-    let parts: Vec<usize> = alone.iter().flatten().map(Op::most_parts).collect();
-    let items = strands(instrs, touched, &parts);
-    let order: Vec<(usize, bool)> = items
-        .iter()
-        .flat_map(|item| match item {
-            Item::One(i) => vec![(*i, parts[*i] == 1)],
-            Item::Strand { instrs, .. } => instrs.iter().map(|&i| (i, false)).collect(),
-            Item::Gather(_) => vec![],
-        })
-        .collect();
-    let lanes::Plans { plans, len: lanes } = lanes::plan(instrs, touched, &order, kept, isa);
-    for (op, plan) in alone.iter_mut().zip(plans) {
-        if let Some(plan) = plan {
-            *op = Some(Op::Lanes(plan));
-        }
-    }
-    let mut nodes: Vec<Node<T>> = Vec::with_capacity(instrs.len());
-    let mut after: Vec<Option<Op<T>>> = instrs.iter().map(|_| None).collect();
-    let mut shared = 0;
-    let node = |op: Op<T>, instr: usize| Node { parts: op.parts(), op, together: 1, wait: false, instr };
-    for item in items {
-        match item {
-            Item::One(i) if parts[i] == 0 => {}
-            Item::One(i) => {
-                let mut op = alone[i].take().expect("an instruction runs once");
-                let (before, after) = op.place_shared(&mut shared, isa);
-                nodes.extend(before.into_iter().chain([op]).chain(after).map(|op| node(op, i)));
-            }
-            Item::Strand { instrs: members, images } => {
-                let mut strand = vec![];
-                for &i in &members {
-                    let mut op = Op::new(&instrs[i], isa, threads, Some(images));
-                    let before;
-                    (before, after[i]) = op.place_shared(&mut shared, isa);
-                    nodes.extend(before.map(|op| node(op, i)));
-                    strand.push(node(op, i));
-                }
-                debug_assert!(strand.iter().all(|node| node.parts == strand[0].parts));
-                strand[0].together = strand.len();
-                nodes.extend(strand);
-            }
-            Item::Gather(i) => nodes.extend(after[i].take().map(|op| node(op, i))),
-        }
-    }
-    Arranged { nodes, shared, lanes }
-}
-
 impl<T: Real> fmt::Debug for Code<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Code")
@@ -470,134 +404,5 @@ impl<T: Real> fmt::Debug for Code<T> {
             .field("sizes", &self.sizes)
             .field("instrs", &self.instrs)
             .finish_non_exhaustive()
-    }
-}
-
-/// A run, shared by its threads.
-struct Walk<'a, T> {
-    nodes: &'a [Node<T>],
-    inputs: &'a [usize],
-    scalars: &'a [Place],
-    wait_last: bool,
-    seed: u64,
-    first_step: u64,
-    steps: usize,
-    shared: *mut T,
-    threads: *mut Thread<T>,
-    barrier: Barrier,
-    sums: *mut f64,
-    tripped: UnsafeCell<Option<Tripped>>,
-    /// For every thread what it did, if that is written down.
-    spans: *mut Vec<Span>,
-}
-
-// SAFETY: thread `i` uses element `i` of `threads` and `spans`; the first thread alone writes `sums` and `tripped`; the rest is read, or
-// written by nodes that keep apart by their parts and by meetings.
-unsafe impl<T: Real> Sync for Walk<'_, T> {}
-
-/// Lets the other threads go if this one panics.
-struct GiveUp<'a>(&'a Barrier);
-
-impl Drop for GiveUp<'_> {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            self.0.give_up();
-        }
-    }
-}
-
-impl<T: Real> Walk<'_, T> {
-    /// Runs all threads' shares. The memory was compared with the sizes that every instruction was checked against.
-    #[inline(always)]
-    fn all<const TRACED: bool>(self, threads: usize, pool: &Pool) -> Result<(), Tripped> {
-        if threads > 1 {
-            let job = |i: usize| {
-                if i < threads {
-                    let _leave = GiveUp(&self.barrier);
-                    // SAFETY: every thread below `threads` walks once, and they meet where they must.
-                    unsafe { self.steps::<true, TRACED>(i, threads) };
-                }
-            };
-            if pool.run(&job) {
-                return self.outcome();
-            }
-        }
-        // SAFETY: one thread walks.
-        unsafe { self.steps::<false, TRACED>(0, 1) };
-        self.outcome()
-    }
-
-    /// Runs this thread's share of all steps.
-    ///
-    /// # Safety
-    /// Each thread below `threads` calls this once; the bases are those of memory that fits the code.
-    unsafe fn steps<const MEET: bool, const TRACED: bool>(&self, thread: usize, threads: usize) {
-        // SAFETY: this thread's own element.
-        let own = unsafe { &mut *self.threads.add(thread) };
-        let mut context = Context {
-            bases: own.bases.as_ptr(),
-            seed: self.seed,
-            step: self.first_step,
-            slots: own.slots.as_mut_ptr(),
-            scratch: own.scratch.as_mut_ptr(),
-            shared: self.shared,
-        };
-        for step in 0..self.steps {
-            context.step = self.first_step.wrapping_add(step as u64);
-            let mut at = 0;
-            while let Some(node) = self.nodes.get(at) {
-                if MEET && node.wait && !self.barrier.wait() {
-                    return;
-                }
-                let end = at + node.together;
-                let mut part = thread;
-                while part < node.parts {
-                    // A strand: every part goes through all of its nodes before the next part does. Most nodes are alone.
-                    let mut member = at;
-                    loop {
-                        let node = &self.nodes[member];
-                        let start = TRACED.then(Instant::now);
-                        // SAFETY: the caller's; parts of a strand keep apart, and `wait` keeps strands apart.
-                        if let Err(stopped) = unsafe { node.op.run(&context, part) } {
-                            // SAFETY: guards have one part: this is the first thread.
-                            unsafe {
-                                *self.tripped.get() =
-                                    Some(Tripped { step: context.step, id: stopped.id, value: stopped.value });
-                            }
-                            self.barrier.give_up();
-                            return;
-                        }
-                        if let Some(start) = start {
-                            let span = Span { instr: node.instr, start, end: Instant::now() };
-                            // SAFETY: there is a list for every thread, and this is the thread's own.
-                            unsafe { (*self.spans.add(thread)).push(span) };
-                        }
-                        member += 1;
-                        if member == end {
-                            break;
-                        }
-                    }
-                    part += threads;
-                }
-                at = end;
-            }
-            if MEET && self.wait_last && !self.barrier.wait() {
-                return;
-            }
-            if thread == 0 {
-                for (i, &place) in self.scalars.iter().enumerate() {
-                    // SAFETY: the place was checked; there is a sum for every scalar, and only this thread uses them.
-                    unsafe { *self.sums.add(i) += (*context.at(place)).to_f64() };
-                }
-            }
-            for (base, n) in own.bases[FIRST_INPUT..].iter_mut().zip(self.inputs) {
-                *base = base.wrapping_add(*n);
-            }
-            context.bases = own.bases.as_ptr();
-        }
-    }
-
-    fn outcome(self) -> Result<(), Tripped> {
-        self.tripped.into_inner().map_or(Ok(()), Err)
     }
 }

@@ -13,8 +13,9 @@
 //! Inside: `simd` is the vector trait that every kernel is written over, `math` the functions on vectors; `map`, `matmul`,
 //! `conv`, `pooling`, `roi`, `sample`, `copy`, `softmax` and `index` hold one kind of instruction each (`tiles` cuts results for
 //! products and convolutions), `lanes` runs small products and maps with the batch in the lanes, `node` puts them behind one interface, `verify` checks them, `strands` finds those that run image by image,
-//! `prefetch` asks for memory ahead.
+//! `arrange` brings them in order, `walk` is a run of all threads, `prefetch` asks for memory ahead.
 
+mod arrange;
 mod buffer;
 mod code;
 mod context;
@@ -44,6 +45,7 @@ mod softmax;
 mod strands;
 mod tiles;
 mod verify;
+mod walk;
 
 pub use buffer::Buffer;
 pub use code::{Bindings, Code, Sizes, Span, Tripped};

@@ -109,8 +109,12 @@ impl<T: Real> MatMulPlan<T> {
         };
         let row_parts = per_matrix.div_ceil(col_parts).min((m / PART_ROWS).max(1));
         let rows_per_part = m.div_ceil(row_parts).next_multiple_of(tile_rows);
-        let sums = if let Ending::Map(_) = ending { BLOCK_SUMS / (segment * size_of::<T>()) } else { m };
-        let most_rows = sums.min(BLOCK_LEFT / (p.k.max(1) * size_of::<T>())).max(BLOCK_ROWS);
+        let most_rows = match ending {
+            Ending::Simple(_) => m,
+            Ending::Map(_) => {
+                (BLOCK_SUMS / segment).min(BLOCK_LEFT / p.k.max(1)).div_ceil(size_of::<T>()).max(BLOCK_ROWS)
+            }
+        };
         let block_rows = rows_per_part.div_ceil(rows_per_part.div_ceil(most_rows)).next_multiple_of(tile_rows);
         let cols_per_part = if col_parts == 1 { n } else { n.div_ceil(panel).div_ceil(col_parts) * panel };
         let (row_parts, col_parts) = (m.div_ceil(rows_per_part), n.div_ceil(cols_per_part));

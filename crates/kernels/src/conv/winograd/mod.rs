@@ -30,6 +30,8 @@ const BLOCK: usize = 36;
 /// at hand. One vector more than a block needs, so that points do not share cache sets.
 const NARROW: usize = BLOCK * 64 + 16;
 const WIDE: usize = BLOCK * 512 + 16;
+/// Bytes of transformed weights that stay in the second-level cache.
+const NEAR: usize = 1 << 20;
 /// Floating-point operations, counted as a direct sum's, that a part is worth.
 const PART: usize = 1 << 21;
 /// The most parts.
@@ -220,7 +222,9 @@ fn pays<T: Real>(c: &Conv, isa: Isa) -> bool {
     let tiles: usize = c.batch * result.iter().map(|size| size.div_ceil(TILE)).product::<usize>();
     let outputs: usize = c.batch * result.iter().product::<usize>();
     let products = c.channels * c.filters;
-    let by_tiles = tiles * (POINTS2 * (products + 48) + 200 * c.channels + 150 * c.filters) + 120 * products;
+    // Transformed weights that the second-level cache does not hold go through memory and back.
+    let weight = if POINTS2 * products * size_of::<T>() > NEAR { 600 } else { 120 };
+    let by_tiles = tiles * (POINTS2 * (products + 48) + 200 * c.channels + 150 * c.filters) + weight * products;
     let direct = outputs * SIZE * SIZE * products;
     by_tiles + by_tiles / 4 < direct
 }

@@ -12,6 +12,37 @@ use crate::tiles::Strip;
 use std::marker::PhantomData;
 use std::ops::Range;
 
+/// Transforms `$N × $N` pixels of an image from a corner on, which may lie outside, all channels of each, to points that are `$POINT` elements apart.
+macro_rules! transform_window {
+    ($S:ident, $N:ident by $way:ident, $image:expr, $sizes:expr, $channels:expr, $corner:expr, $to:expr, $POINT:ident) => {{
+        let ([rows, columns], [row, column], channels, to) = ($sizes, $corner, $channels, $to);
+        let line = columns * channels;
+        let from = $image.wrapping_add(row.wrapping_mul(columns).wrapping_add(column).wrapping_mul(channels));
+        macro_rules! transform {
+            ($i:ident, $c:ident => $row:expr) => {{
+                let mut $c = 0;
+                while $c < channels {
+                    both!($S, $N -> POINTS by $way,
+                        from |$i| $row,
+                        to |i, j, v| $S::store(to.add($c).add((i * POINTS + j) * $POINT), v));
+                    $c += $S::LANES;
+                }
+            }};
+        }
+        // Where all of a tile lies inside, its elements are loads without a condition.
+        let inside = |first: usize, size: usize| first < size && first + $N <= size;
+        if inside(row, rows) && inside(column, columns) {
+            transform!(i, c => row!($S, $N, |j| $S::load(from.add(i * line + j * channels + c))));
+        } else {
+            let seen = Self::columns::<$S, $N>(column, columns);
+            transform!(i, c => match row.wrapping_add(i) < rows {
+                true => row!($S, $N, |j| $S::load_some(from.wrapping_add(i * line + j * channels + c), seen[j])),
+                false => [$S::zero(); $N],
+            });
+        }
+    }};
+}
+
 /// Outputs and inputs; from one point of a block to the next there are so many elements.
 pub struct RunImages<T, const POINT: usize>(PhantomData<T>);
 /// Weights' gradients, likewise.
@@ -209,35 +240,9 @@ impl<T: Real> Winograd<T> {
     unsafe fn transform_inputs<S: Simd<T = T>, const POINT: usize>(&self, a: *const T, tile: Corner, to: *mut T) {
         // SAFETY: the caller's; nothing outside the image is touched.
         unsafe {
-            let [rows, columns] = self.a.2;
-            let (row, column) = (tile.row.wrapping_sub(self.before[0]), tile.column.wrapping_sub(self.before[1]));
-            let corner = row.wrapping_mul(columns).wrapping_add(column).wrapping_mul(self.channels);
-            let from = a.add(tile.image * self.a.1).wrapping_add(corner);
-            let line = columns * self.channels;
-            macro_rules! transform {
-                ($i:ident, $c:ident => $row:expr) => {{
-                    let mut $c = 0;
-                    while $c < self.channels {
-                        both!(S, POINTS -> POINTS by input,
-                            from |$i| $row,
-                            to |i, j, v| S::store(to.add($c).add((i * POINTS + j) * POINT), v));
-                        $c += S::LANES;
-                    }
-                }};
-            }
-            // Where all of a tile lies inside, its elements are loads without a condition.
-            let inside = |first: usize, size: usize| first < size && first + POINTS <= size;
-            if inside(row, rows) && inside(column, columns) {
-                transform!(i, c => row!(S, POINTS, |j| S::load(from.add(i * line + j * self.channels + c))));
-            } else {
-                let seen = Self::columns::<S, POINTS>(column, columns);
-                transform!(i, c => match row.wrapping_add(i) < rows {
-                    true => row!(S, POINTS, |j| {
-                        S::load_some(from.wrapping_add(i * line + j * self.channels + c), seen[j])
-                    }),
-                    false => [S::zero(); POINTS],
-                });
-            }
+            let a = a.add(tile.image * self.a.1);
+            let corner = [tile.row.wrapping_sub(self.before[0]), tile.column.wrapping_sub(self.before[1])];
+            transform_window!(S, POINTS by input, a, self.a.2, self.channels, corner, to, POINT);
         }
     }
 
@@ -259,32 +264,8 @@ impl<T: Real> Winograd<T> {
     unsafe fn transform_gradients<S: Simd<T = T>, const POINT: usize>(&self, y: *const T, tile: Corner, to: *mut T) {
         // SAFETY: the caller's; nothing outside the image is touched.
         unsafe {
-            let [rows, columns] = self.y.2;
-            let from = y.add(tile.image * self.y.1 + (tile.row * columns + tile.column) * self.filters);
-            let line = columns * self.filters;
-            let (rows, columns) = (rows - tile.row, columns - tile.column);
-            macro_rules! transform {
-                ($i:ident, $f:ident => $row:expr) => {{
-                    let mut $f = 0;
-                    while $f < self.filters {
-                        both!(S, TILE -> POINTS by output_adjoint,
-                            from |$i| $row,
-                            to |i, j, v| S::store(to.add($f).add((i * POINTS + j) * POINT), v));
-                        $f += S::LANES;
-                    }
-                }};
-            }
-            if rows >= TILE && columns >= TILE {
-                transform!(i, f => row!(S, TILE, |j| S::load(from.add(i * line + j * self.filters + f))));
-            } else {
-                let seen = Self::columns::<S, TILE>(0, columns);
-                transform!(i, f => match i < rows {
-                    true => row!(S, TILE, |j| {
-                        S::load_some(from.wrapping_add(i * line + j * self.filters + f), seen[j])
-                    }),
-                    false => [S::zero(); TILE],
-                });
-            }
+            let y = y.add(tile.image * self.y.1);
+            transform_window!(S, TILE by output_adjoint, y, self.y.2, self.filters, [tile.row, tile.column], to, POINT);
         }
     }
 
