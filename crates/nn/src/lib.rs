@@ -16,6 +16,7 @@
 //! | [`updates`] | which parameters are treated how: groups, decay, constraints |
 //! | [`step`] | [`TrainStep`]: a model with losses, gradients and updates |
 //! | [`mod@table`] | what all of these families share: keys, defaults, checks |
+//! | [`torch`] | parameters as PyTorch names and lays them out |
 //! | [`explain`] | the families' documentation, for programs to show |
 //!
 //! Every family is a folder with a table in its `mod.rs`: one file and one table line for each member. The line's module name is the
@@ -51,6 +52,7 @@ pub mod regions;
 pub mod regularizers;
 pub mod schedules;
 pub mod step;
+pub mod torch;
 pub mod updates;
 
 pub use activations::AnyActivation;
