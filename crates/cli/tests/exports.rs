@@ -3,7 +3,9 @@
 mod common;
 
 use common::{Folder, text};
-use gradus_onnx::ModelFile;
+use gradus_graph::{Engine, Request, State};
+use gradus_kernels::Pool;
+use gradus_onnx::{Bindings, ModelFile, import};
 use gradus_tensor::npz::Npz;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -159,5 +161,32 @@ fn yes_and_no_have_a_label() {
         assert!(samples.keys().contains(&output.to_string()) && names == classes, "{names:?} {classes:?}");
         assert!(names.contains(&"no") && names.contains(&"yes"), "{names:?}");
         assert_eq!(metadata(&folder)["classes"], r#"["no","yes"]"#);
+    }
+}
+
+#[test]
+fn a_stored_net_says_what_onnxruntime_says() {
+    let folder = Folder::new("export-stored");
+    std::fs::write(folder.path("net.safetensors"), include_bytes!("exported/net.safetensors")).unwrap();
+    let said: Value = serde_json::from_str(include_str!("exported/onnxruntime.json")).unwrap();
+    let numbers = |key: &str| -> Vec<f32> {
+        said[key].as_array().unwrap().iter().map(|number| number.as_f64().unwrap() as f32).collect()
+    };
+    let (x, expected, labels) = (numbers("x"), numbers("probabilities"), numbers("label"));
+    for version in ["17", "19", "21"] {
+        folder.succeed(&["export", "net.safetensors", "model.onnx", "--with-preprocessing", "--opset", version]);
+        let file = ModelFile::open(&folder.path("model.onnx")).unwrap();
+        let imported = import(&file, &Bindings::default()).unwrap();
+        let outputs = [imported.output(0).unwrap(), imported.output(1).unwrap()];
+        let model = imported.graph.model(&[("probabilities", &outputs[0]), ("label", &outputs[1])]).unwrap();
+        let mut engine = Engine::new(&model, Request::predicting(&["probabilities", "label"])).unwrap();
+        engine.run(&mut State::<f32>::new(&model, 0), &[&x], labels.len(), 1, &Pool::new(1)).unwrap();
+        let probabilities = engine.output("probabilities").unwrap();
+        assert_eq!(probabilities.len(), expected.len());
+        for (y, want) in probabilities.iter().zip(&expected) {
+            assert!((y - want).abs() <= 1e-5, "opset {version}: {y} {want}");
+        }
+        assert_eq!(engine.output("label").unwrap(), labels);
+        assert_eq!(metadata(&folder)["classes"], said["classes"].to_string());
     }
 }

@@ -1,11 +1,13 @@
-//! Every op, written as ONNX and read back, gives the same values.
+//! Every op, written as ONNX and read back, gives the same values. Where `GRADUS_EXPORTED` names a folder, the files are left there with their
+//! values, for `fixtures/onnxruntime_agrees.py`.
 
 use gradus_graph::op::{Case, Draw};
 use gradus_graph::{Engine, Graph, Kind, Model, Request, State};
 use gradus_kernels::Pool;
 use gradus_onnx::export::{Options, encode};
 use gradus_onnx::{Bindings, ModelFile, export, import};
-use gradus_tensor::Rng;
+use gradus_tensor::{Rng, Tensor, Values};
+use std::path::Path;
 
 const BATCH: usize = 3;
 
@@ -33,6 +35,23 @@ fn run(model: &Model, inputs: &[Vec<f32>]) -> (Vec<usize>, Vec<f32>) {
     let slices: Vec<&[f32]> = inputs.iter().map(Vec::as_slice).collect();
     engine.run(&mut state, &slices, BATCH, 1, &Pool::new(1)).unwrap();
     (engine.output_sizes("y").unwrap().to_vec(), engine.output("y").unwrap().to_vec())
+}
+
+/// Leaves a model with its inputs and output, as numbers of the kinds that the file states.
+fn leave(folder: &Path, number: usize, model: &Model, file: &[u8], inputs: &[Vec<f32>], y: &[f32]) {
+    std::fs::create_dir_all(folder).unwrap();
+    std::fs::write(folder.join(format!("{number}.onnx")), file).unwrap();
+    let mut arrays: Vec<(&str, Tensor)> = vec![];
+    for (spec, values) in model.inputs().iter().zip(inputs) {
+        let values = match spec.kind {
+            Kind::Index => Values::I64(values.iter().map(|&v| v as i64).collect()),
+            Kind::Real => Values::F32(values.clone()),
+        };
+        arrays.push((&spec.name, Tensor::new(spec.shape.at(BATCH), values).unwrap()));
+    }
+    arrays.push(("y", Tensor::new(model.output_shape("y").unwrap().at(BATCH), y.to_vec()).unwrap()));
+    let arrays: Vec<(&str, &Tensor)> = arrays.iter().map(|(name, tensor)| (*name, tensor)).collect();
+    gradus_tensor::npz::write(&folder.join(format!("{number}.npz")), &arrays, false).unwrap();
 }
 
 #[test]
@@ -77,6 +96,9 @@ fn every_op_survives_a_round_trip() {
                 case.op
             );
         }
+        if let Some(folder) = std::env::var_os("GRADUS_EXPORTED") {
+            leave(&Path::new(&folder).join(case.op.name()), compared, &model, &encode(&written), &inputs, &expected);
+        }
         compared += 1;
     }
     println!("{compared} compared");
@@ -87,4 +109,19 @@ fn every_op_survives_a_round_trip() {
         assert!(reason.iter().any(|reason| why.contains(reason)), "{op}: {why}");
     }
     assert!(compared > 160, "{compared}");
+}
+
+#[test]
+fn sums_at_places_outside_are_left_out() {
+    let graph = Graph::new();
+    let (values, places) = (graph.input("x0", [2]), graph.index_input("x1", [0usize; 0]));
+    let model = graph.model(&[("y", &values.scatter_add(0, &places, 2))]).unwrap();
+    let written = export(&model, &State::<f32>::new(&model, 0), &["y"], &Options::default()).unwrap();
+    let file = ModelFile::decode(&encode(&written), "sums").unwrap();
+    let read = import(&file, &Bindings::default()).unwrap();
+    let again = read.graph.model(&[("y", &read.output(0).unwrap())]).unwrap();
+    for places in [vec![1.0, 1.0, 0.0], vec![-1.0, 1.0, 2.0], vec![-2.0, 70.0, 0.0]] {
+        let inputs = [vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0], places];
+        assert_eq!(run(&again, &inputs), run(&model, &inputs), "{inputs:?}");
+    }
 }
