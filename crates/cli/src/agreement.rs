@@ -1,6 +1,6 @@
 //! Whether an exported file, read back, says what the network says: on samples of its data, alone and in a batch.
 
-use crate::exported::{Expected, Exported, LABEL, onnx_failure};
+use crate::exported::{Expected, Exported, LABEL};
 use crate::failure::Result;
 use crate::recipe::Part;
 use crate::session::Loaded;
@@ -78,12 +78,10 @@ pub struct Difference {
 /// # Errors
 /// A file that cannot be read or run.
 pub fn differences(path: &Path, exported: &Exported, expected: &Expected) -> Result<Vec<Difference>> {
-    let file = ModelFile::open(path).map_err(onnx_failure)?;
-    let imported = import(&file, &Bindings::default()).map_err(onnx_failure)?;
-    let nodes: Vec<Node> = (0..imported.outputs.len())
-        .map(|i| imported.output(i))
-        .collect::<gradus_onnx::error::Result<_>>()
-        .map_err(onnx_failure)?;
+    let file = ModelFile::open(path)?;
+    let imported = import(&file, &Bindings::default())?;
+    let nodes: Vec<Node> =
+        (0..imported.outputs.len()).map(|i| imported.output(i)).collect::<gradus_onnx::error::Result<_>>()?;
     let names: Vec<&str> = imported.outputs.iter().map(|(name, _)| name.as_str()).collect();
     let pairs: Vec<(&str, &Node)> = names.iter().copied().zip(&nodes).collect();
     let model = imported.graph.model(&pairs)?;

@@ -1,14 +1,14 @@
 //! A trained network as a model for other programs: its graph from input to prediction, and what the numbers mean.
 
-use crate::failure::{Failure, Result};
+use crate::failure::Result;
 use crate::network::OUTPUT;
 use crate::session::{self, Loaded};
 use gradus_data::transforms::{Log1p, On, Scale};
 use gradus_data::{Column, FittedTransform, TargetSchema};
 use gradus_graph::{Graph, Model, Node, State};
 use gradus_nn::losses::{Loss, Task};
+use gradus_onnx::OnnxError;
 use gradus_onnx::export::{Options, encode};
-use gradus_onnx::{OnnxError, Trouble};
 use gradus_tensor::{Shape, Tensor};
 use gradus_train::{Predictor, preprocessing};
 use serde_json::json;
@@ -209,15 +209,4 @@ fn metadata(
         add("targets", json!(names).to_string());
     }
     Ok(metadata)
-}
-
-/// An error of the format as a failure: an unsupported part is a wrong use, an unreadable file a matter of files.
-pub fn onnx_failure(error: OnnxError) -> Failure {
-    let place =
-        if error.file.is_empty() { error.place.to_string() } else { format!("{}: {}", error.file, error.place) };
-    let problem = format!("{place}\n  expected: {}\n  received: {}", error.expected, error.received);
-    match error.trouble {
-        Trouble::Unsupported => Failure::usage(problem, error.help),
-        Trouble::Unreadable => Failure::files(problem, error.help),
-    }
 }
