@@ -229,6 +229,11 @@ impl<'a> Import<'a> {
         scope
     }
 
+    /// The stored values that became variables so far.
+    pub(crate) fn weights(&self) -> Vec<String> {
+        self.reader.weights()
+    }
+
     /// Whether a node's operator is read, or a function of the model.
     pub(crate) fn reads(&self, node: &NodeProto) -> bool {
         is_standard(&node.domain) && self.table.contains_key(node.op_type.as_str())

@@ -100,7 +100,11 @@ pub fn survey(file: &ModelFile, bindings: &Bindings) -> Result<Survey> {
             name: path(node, i),
             operator,
             output: output.and_then(|value| value.shape()),
-            parameters: node.input.iter().map(|name| weights.take(name)).sum(),
+            parameters: {
+                let became = import.weights();
+                let counts = |name: &&String| !known || became.contains(name);
+                node.input.iter().filter(counts).map(|name| weights.take(name)).sum()
+            },
             nodes: start..graph.node_count(),
             supported: !lacks && (known || blind),
         });

@@ -125,6 +125,48 @@ fn a_structure_gives_the_same_graph_and_holds_no_weights() {
 }
 
 #[test]
+fn single_numbers_are_constants_unless_they_are_added() {
+    use gradus_onnx::proto::{NodeProto, TensorProto};
+    let mut file = open("lenet");
+    let graph = file.model.graph.as_mut().unwrap();
+    let stored = |name: &str, dims: &[i64]| TensorProto {
+        name: name.into(),
+        dims: dims.to_vec(),
+        data_type: 1,
+        float_data: vec![0.5],
+        ..TensorProto::default()
+    };
+    let node = |operator: &str, inputs: [&str; 2], output: &str| NodeProto {
+        op_type: operator.into(),
+        input: inputs.map(String::from).to_vec(),
+        output: vec![output.into()],
+        ..NodeProto::default()
+    };
+    let y = graph.output[0].name.clone();
+    graph.initializer.extend([stored("scale", &[1]), stored("lone", &[]), stored("shift", &[1])]);
+    graph.node.push(node("Mul", [&y, "scale"], "scaled"));
+    graph.node.push(node("Add", ["scaled", "lone"], "moved"));
+    graph.node.push(node("Add", ["moved", "shift"], "end"));
+    let imported = import(&file, &Bindings { outputs: vec!["end".into()], ..Bindings::default() }).unwrap();
+    let variables = imported.graph.variables();
+    let own: Vec<&str> =
+        variables.iter().map(|v| v.path.as_str()).filter(|p| ["scale", "lone", "shift"].contains(p)).collect();
+    assert_eq!(own, ["shift"]);
+    assert!(
+        imported.reader.depends_on("scale")
+            && imported.reader.depends_on("lone")
+            && !imported.reader.depends_on("shift")
+    );
+    // What is no variable stays in the structure.
+    let bytes = structure::of(&file, &imported.reader, Limits::default()).unwrap();
+    let kept = ModelFile::decode(&bytes, "structure").unwrap();
+    for stored in &kept.graph().initializer {
+        let empty = stored.float_data.is_empty() && stored.raw_data.is_empty();
+        assert_eq!(empty, !["scale", "lone"].contains(&stored.name.as_str()), "{}", stored.name);
+    }
+}
+
+#[test]
 fn a_value_inside_is_an_output_and_what_it_does_not_need_is_left_out() {
     let file = open("lenet");
     let inner = file.graph().node.iter().find(|node| node.op_type == "Flatten").unwrap().output[0].clone();

@@ -42,11 +42,29 @@ impl OnnxNode<'_> {
 
     /// Operand `i` as a node with its axes in ONNX's order; stored numbers become weights.
     pub fn x(&self, i: usize) -> Result<Node> {
-        self.reader.node(self.value(i)?)
+        match self.factor(i) {
+            Some(factor) => Ok(factor),
+            None => self.reader.node(self.value(i)?),
+        }
+    }
+
+    /// Operand `i` as a constant, if it is a single number that all others are multiplied with, divided by or raised to: a scale of the
+    /// formula such as `1/√d`, whatever its axes. One number that is added is a bias.
+    fn factor(&self, i: usize) -> Option<Node> {
+        match self.optional(i) {
+            Some(Value::Known(known)) if known.tensor.len() == 1 && ["Mul", "Div", "Pow"].contains(&self.operator) => {
+                self.reader.note(known);
+                Some(self.reader.graph().fill(known.tensor.to_f64()[0], Shape::fixed(known.tensor.shape())))
+            }
+            _ => None,
+        }
     }
 
     /// Operand `i` as a node, axis 1 last.
     pub fn image(&self, i: usize) -> Result<Node> {
+        if let Some(factor) = self.factor(i) {
+            return Ok(factor);
+        }
         match self.value(i)? {
             Value::Traced(traced) => Ok(traced.channels_last()),
             Value::Known(known) => {
