@@ -39,3 +39,4 @@ pub mod run_folder;
 pub mod session;
 pub mod signals;
 pub mod trace;
+pub mod weights;

@@ -5,6 +5,7 @@ use crate::materials::Materials;
 use crate::network::{self, Network, OUTPUT};
 use crate::onnx::{self, Graft, Source};
 use crate::recipe::{Document, Keep, Recipe};
+use crate::weights;
 use crate::report::data::{Score, SplitScores, Target as TargetValues};
 use gradus_data::{Dataset, FittedPipeline, Locator, Schema, Target};
 use gradus_graph::{Model, State};
@@ -62,7 +63,11 @@ pub fn initial(recipe: &Recipe, model: &Model, locator: &Locator) -> Result<Opti
         return Err(Failure::files(problem, help));
     }
     let mut state = State::new(model, recipe.seed);
-    ModelFile::read(&locator.find(&init.from)?)?.restore_matching(&mut state, init.partial)?;
+    let mut file = ModelFile::read(&locator.find(&init.from)?)?;
+    if let Some(layout) = weights::foreign(model, init.layout, &init.names)? {
+        weights::adopt(&mut file, &layout, init.partial)?;
+    }
+    file.restore_matching(&mut state, init.partial)?;
     Ok(Some(state))
 }
 

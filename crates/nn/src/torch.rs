@@ -73,9 +73,7 @@ enum Layout {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Mismatch {
     /// A layer is named that the model has not.
-    #[error(
-        "`{name}` is no layer of the model\n  expected: one of {known}\n  help:     name layers by their paths, as in dense_1 or residual/conv"
-    )]
+    #[error("`{name}` is no layer of the model\n  expected: one of {known}")]
     Layer {
         /// The name.
         name: String,
@@ -83,13 +81,23 @@ pub enum Mismatch {
         known: String,
     },
     /// Tensors are missing or have another shape.
-    #[error("the weights do not fit the model:\n    {}\n  received: {received}\n  help:     say which layer has which name there, as in names = {{ dense = \"fc\" }}", .problems.join("\n    "))]
+    #[error("the weights do not fit the model:\n    {}\n  received: {received}", .problems.join("\n    "))]
     Tensors {
         /// What each lacks.
         problems: Vec<String>,
         /// The names that are there.
         received: String,
     },
+}
+
+impl Mismatch {
+    /// What to do.
+    pub fn help(&self) -> &'static str {
+        match self {
+            Mismatch::Layer { .. } => "name layers by their paths, as in dense_1 or residual/conv",
+            Mismatch::Tensors { .. } => "say what each layer is called there, as in names = { dense = \"fc\" }",
+        }
+    }
 }
 
 impl StateDict {
@@ -150,11 +158,8 @@ impl StateDict {
         written
     }
 
-    /// A model's parameters by their paths, from tensors as PyTorch has them. Tensors that the model has no place for are left out.
-    ///
-    /// # Errors
-    /// Those that are missing.
-    pub fn read(&self, theirs: &BTreeMap<String, Tensor>) -> Result<BTreeMap<String, Tensor>, Mismatch> {
+    /// Those of a model's parameters that are there, and what the others lack.
+    pub fn read_some(&self, theirs: &BTreeMap<String, Tensor>) -> (BTreeMap<String, Tensor>, Vec<String>) {
         let (mut read, mut problems) = (BTreeMap::new(), vec![]);
         for entry in &self.entries {
             match entry.read(theirs) {
@@ -162,6 +167,15 @@ impl StateDict {
                 Err(name) => problems.push(format!("`{}`: there is no `{name}`", entry.path)),
             }
         }
+        (read, problems)
+    }
+
+    /// A model's parameters by their paths, from tensors as PyTorch has them. Tensors that the model has no place for are left out.
+    ///
+    /// # Errors
+    /// Those that are missing.
+    pub fn read(&self, theirs: &BTreeMap<String, Tensor>) -> Result<BTreeMap<String, Tensor>, Mismatch> {
+        let (read, mut problems) = self.read_some(theirs);
         if problems.is_empty() {
             return Ok(read);
         }

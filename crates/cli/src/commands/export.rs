@@ -6,7 +6,9 @@ use crate::console;
 use crate::exported::Exported;
 use crate::failure::{Failure, Result};
 use crate::materials;
+use crate::recipe::WeightLayout;
 use crate::session::Loaded;
+use crate::weights;
 use clap::Args;
 use gradus_graph::Kind;
 use gradus_onnx::OnnxError;
@@ -16,7 +18,7 @@ use serde_json::json;
 use std::io::Write;
 use std::path::PathBuf;
 
-/// Write a trained network as an ONNX model, which other programs run
+/// Write a trained network as an ONNX model, which other programs run, or its weights for PyTorch
 ///
 /// The batch stays open. The output is `probabilities`, `score` or `y`, as `gradus predict` gives them. Classes, transforms, the recipe and the
 /// meaning of the input are in the file's metadata.
@@ -24,7 +26,7 @@ use std::path::PathBuf;
 pub struct Export {
     /// The run folder, or a model file
     model: PathBuf,
-    /// The file to write
+    /// The file to write; of weights alone (--layout) a safetensors file
     #[arg(value_name = "MODEL.onnx")]
     output: PathBuf,
     /// The version of ONNX's operators, 17 to 21
@@ -41,6 +43,12 @@ pub struct Export {
     /// Write samples with what the network says of them, to compare another program with: arrays by the names of the input and the outputs
     #[arg(long, value_name = "FILE.npz")]
     samples: Option<PathBuf>,
+    /// Write the weights alone, with names and layouts of this framework: `torch` gives the `state_dict` of a PyTorch module of the same layers
+    #[arg(long, value_name = "LAYOUT", conflicts_with_all = ["opset", "with_preprocessing", "verify", "samples"])]
+    layout: Option<WeightLayout>,
+    /// What a layer is called there, as in --name dense_1=classifier.1; others have their paths for names. May be given several times
+    #[arg(long, value_name = "LAYER=NAME", requires = "layout")]
+    name: Vec<String>,
     /// Print one object of JSON
     #[arg(long)]
     json: bool,
@@ -50,6 +58,9 @@ impl Export {
     /// Runs the command.
     pub(super) fn run(&self) -> Result<()> {
         let loaded = Loaded::read(&self.model)?;
+        if let Some(layout) = self.layout {
+            return self.weights(&loaded, layout);
+        }
         let mut exported = Exported::new(&loaded, self.with_preprocessing)?;
         let (bytes, nodes) = exported.file(&loaded.recipe.name, self.opset).map_err(|e| self.refused(e))?;
         gradus_tensor::write_atomic(&self.output, |out| out.write_all(&bytes)).map_err(|e| {
@@ -75,6 +86,22 @@ impl Export {
             return Err(Failure::Check);
         }
         Ok(())
+    }
+
+    /// Writes the weights alone.
+    fn weights(&self, loaded: &Loaded, layout: WeightLayout) -> Result<()> {
+        let names = self.name.iter().map(|pair| {
+            let (layer, name) = pair.split_once('=').ok_or_else(|| {
+                Failure::usage(format!("--name {pair} has no `=`"), "give LAYER=NAME, as in --name dense_1=classifier.1")
+            })?;
+            Ok((layer.to_string(), name.to_string()))
+        });
+        let (tensors, numbers) = weights::write(loaded, layout, &names.collect::<Result<_>>()?, &self.output)?;
+        let path = self.output.display().to_string();
+        match self.json {
+            true => console::print_json(&json!({ "file": path, "tensors": tensors, "numbers": numbers })),
+            false => console::print(&format!("{path}: {tensors} tensors, {numbers} numbers\n")),
+        }
     }
 
     /// The layers that cannot be written, one in each line.

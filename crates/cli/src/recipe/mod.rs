@@ -115,6 +115,27 @@ pub struct Init {
     /// Whether weights that the file does not have, or has in another shape, start at random; otherwise they are an error.
     #[serde(default)]
     pub partial: bool,
+    /// Whose names and axes the file's weights have.
+    #[serde(default, skip_serializing_if = "is_ours")]
+    pub layout: WeightLayout,
+    /// What layers are called there, by their paths here: `{ dense_1 = "classifier.1" }`. Others have their paths for names.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub names: BTreeMap<String, String>,
+}
+
+/// How weights are named and laid out in a file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum WeightLayout {
+    /// As here: `dense/weight: [D, units]`.
+    #[default]
+    Gradus,
+    /// As in a PyTorch `state_dict`: `dense.weight: [units, D]`.
+    Torch,
+}
+
+fn is_ours(layout: &WeightLayout) -> bool {
+    *layout == WeightLayout::Gradus
 }
 
 /// How to train.
