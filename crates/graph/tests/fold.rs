@@ -184,3 +184,19 @@ fn models_with_flat_vectors_stay_as_they_are() {
     let (folded, _) = fold(&model, &State::<f32>::new(&model, 0)).unwrap();
     assert_eq!(folded.to_string(), model.to_string());
 }
+
+#[test]
+fn small_differences_of_large_numbers_stay_exact() {
+    let centred = |center: f64| {
+        let g = Graph::new();
+        let w = g.variable("w", [1, 2], Values(vec![0.7, -0.3]), Role::Weight);
+        let center = g.variable("center", [1], Constant(center), Role::Running);
+        let scale = g.variable("scale", [1], Constant(1.25), Role::Norm);
+        let y = ((g.input("x", [1]) - &center) * &scale).matmul(&w);
+        let model = g.model(&[("y", &y)]).unwrap();
+        let folded = fold(&model, &State::<f32>::new(&model, 0)).unwrap().0;
+        folded.variables().iter().map(|v| v.path.clone()).collect::<std::collections::BTreeSet<_>>()
+    };
+    assert_eq!(centred(20.0), ["bias", "w"].map(String::from).into(), "scale and shift are in the product");
+    assert_eq!(centred(2021.0), ["center", "scale", "w"].map(String::from).into(), "years stay differences of years");
+}

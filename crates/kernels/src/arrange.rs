@@ -1,10 +1,10 @@
 //! From checked instructions to the nodes of a run: which go through strands together, which lie in lanes.
 
+use crate::instr::Instr;
 use crate::lanes;
 use crate::node::{Node, Op};
 use crate::strands::{Item, strands};
 use crate::verify::Access;
-use crate::instr::Instr;
 use crate::{Isa, Real};
 
 /// Instructions as nodes.

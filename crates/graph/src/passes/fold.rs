@@ -3,7 +3,8 @@
 //! With the mode decided and all values known, a batch norm is a scale and a shift for each column. Behind a product or a convolution
 //! they move into its weight and bias, `(x·W + b)·s + t = x·(W·s) + (b·s + t)`; before one they move into it too,
 //! `(x·s + t)·W = x·(s·W) + t·W`. What is left without an input is computed in `f64` and becomes a variable of the new model. Jacob et
-//! al. 2018, arXiv:1712.05877, section 3.2.
+//! al. 2018, arXiv:1712.05877, section 3.2. A large shift before a product stays where it is: `x·(s·W) + t·W` would be a small difference
+//! of large numbers.
 
 use crate::graph::Graph;
 use crate::model::{Entry, Model, NodeId, Role, Variable};
@@ -16,6 +17,9 @@ use gradus_kernels::{Pool, Real};
 use gradus_tensor::{Dim, Shape};
 use std::collections::HashMap;
 use std::sync::Arc;
+
+/// The largest shift that goes into the product behind it.
+const LARGEST_SHIFT: f64 = 32.0;
 
 /// A model that predicts the same with less work, and its state. It has the model's inputs and outputs, but neither training forms nor
 /// updates: it follows the weights no more.
@@ -43,7 +47,8 @@ pub fn fold<T: Real>(model: &Model, state: &State<T>) -> Result<(Model, State<T>
     if nodes.iter().any(|node| matches!(node.op, Op::Flat(_) | Op::Pack(_) | Op::Poison)) {
         return Ok((model.clone(), state.clone()));
     }
-    let mut folder = Folder::new(model, &nodes, &roots);
+    let values = |graph: &Graph, node: &Node| compute(graph, &[node.id], state).map(|mut values| values.remove(0));
+    let mut folder = Folder::new(model, &nodes, &roots, &values);
     for id in 0..nodes.len() {
         folder.visit(id);
     }
@@ -128,10 +133,14 @@ struct Folder<'a> {
     affine: Vec<Option<Affine>>,
     /// Names for computed nodes.
     names: HashMap<NodeId, (String, Role)>,
+    /// The numbers of a node of the new graph that depends on no input.
+    values: &'a Numbers<'a>,
 }
 
+type Numbers<'a> = dyn Fn(&Graph, &Node) -> Result<Vec<f64>> + 'a;
+
 impl<'a> Folder<'a> {
-    fn new(model: &Model, nodes: &'a [Entry], roots: &[NodeId]) -> Folder<'a> {
+    fn new(model: &Model, nodes: &'a [Entry], roots: &[NodeId], values: &'a Numbers<'a>) -> Folder<'a> {
         let mut users = vec![0; nodes.len()];
         nodes.iter().flat_map(|node| &node.inputs).chain(roots).for_each(|&x| users[x] += 1);
         let graph = Graph::new();
@@ -141,7 +150,7 @@ impl<'a> Folder<'a> {
             inner.variables = model.variables().to_vec();
         }
         let (constant, names) = (constants(nodes), HashMap::new());
-        Folder { nodes, constant, users, graph, new: vec![], affine: vec![], names }
+        Folder { nodes, constant, users, graph, new: vec![], affine: vec![], names, values }
     }
 
     fn visit(&mut self, id: NodeId) {
@@ -216,7 +225,12 @@ impl<'a> Folder<'a> {
             Some(Affine { base, scale: None, shift })
         };
         let before = self.before(x);
+        let small =
+            |shift: &Node| (self.values)(&self.graph, shift).is_ok_and(|t| t.iter().all(|t| t.abs() <= LARGEST_SHIFT));
         let Base::Value(value) = before.base else { return product(self.new[x].clone(), weight.clone(), None) };
+        if before.shift.as_ref().is_some_and(|shift| !small(shift)) {
+            return product(self.new[x].clone(), weight.clone(), None);
+        }
         let inputs = self.nodes[x].shape.dims().last().map_or(1, |d| d.at(1));
         let shift = before.shift.map(|t| {
             let row = t.expand([inputs]).reshape([1, inputs]);
