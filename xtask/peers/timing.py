@@ -4,7 +4,7 @@ import json
 import time
 
 
-def measure(lib, point, run, seconds):
+def measure(lib, point, run, seconds, **more):
     """`run(n)` does n training steps and waits for them. Warms up, then times chunks of about 20 ms."""
     run(1)
     n, end = 1, time.perf_counter() + seconds / 3
@@ -22,5 +22,5 @@ def measure(lib, point, run, seconds):
     cpu = (time.process_time() - cpu) / (n * len(times)) * 1e6
     times.sort()
     at = lambda share: round(times[round((len(times) - 1) * share)], 2)
-    answer = {"lib": lib, "point": point, "us": at(0.5), "p10": at(0.1), "p90": at(0.9), "cpu": round(cpu, 2)}
+    answer = {"lib": lib, "point": point, "us": at(0.5), "p10": at(0.1), "p90": at(0.9), "cpu": round(cpu, 2), **more}
     print(json.dumps(answer), flush=True)

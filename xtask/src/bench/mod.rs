@@ -11,10 +11,12 @@
 //! | G | 32×32 colour images: residual net of eight layers, batch norm, momentum | 64 |
 //! | H | one prediction of D | 1 |
 
+mod answers;
 mod cases;
 mod costs;
 mod extras;
 mod measure;
+mod onnx;
 mod peers;
 mod profile;
 mod sweep;
@@ -23,7 +25,7 @@ mod updates;
 use cases::Case;
 use clap::Args;
 use gradus_kernels::{Isa, Machine, Pool};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What to measure.
 #[derive(Args)]
@@ -52,6 +54,12 @@ pub struct Options {
     /// Nets of many sizes instead of the cases, and a list of those where a program of --vs is faster.
     #[arg(long)]
     sweep: Option<sweep::Sweep>,
+    /// Predictions of the ONNX models of a folder, alone and 64 at once, instead of the cases; with --vs: onnxruntime, tract or both.
+    #[arg(long, value_name = "FOLDER")]
+    onnx: Option<PathBuf>,
+    /// The program that measures tract, built from xtask/peers/tract.
+    #[arg(long, value_name = "PROGRAM")]
+    tract: Option<PathBuf>,
     /// PyTorch's compiler instead of its eager mode, with --sweep.
     #[arg(long)]
     compile: bool,
@@ -91,6 +99,9 @@ pub fn run(options: &Options) -> Result<(), String> {
     }
     if let Some(sweep) = options.sweep {
         return sweep::run(sweep, options, isa);
+    }
+    if let Some(folder) = &options.onnx {
+        return onnx::run(folder, options);
     }
     if let Some(folder) = &options.vs {
         return peers::compare(Path::new(folder), &chosen, options);

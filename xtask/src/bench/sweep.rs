@@ -5,6 +5,7 @@
 //! line of JSON for each.
 
 use super::Options;
+use super::answers::{self, Answer};
 use super::measure;
 use gradus_graph::{Engine, Graph, Model, Node, Request, State};
 use gradus_kernels::{Isa, Pool};
@@ -14,10 +15,7 @@ use gradus_nn::optimizers::Sgd;
 use gradus_nn::{LayerExt, TrainStep};
 use gradus_tensor::Rng;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
-use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 
 /// Seconds of measuring at each point.
 const SECONDS: f64 = 0.8;
@@ -65,18 +63,6 @@ enum Net {
     Gru { steps: usize, features: usize, units: usize },
     /// Multi-head self-attention with biases, the mean over all steps.
     Attention { steps: usize, features: usize, heads: usize },
-}
-
-/// What one program says of a point.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct Answer {
-    lib: String,
-    point: String,
-    us: f64,
-    p10: f64,
-    p90: f64,
-    /// Processor time of a step; 0 where it is not known.
-    cpu: f64,
 }
 
 impl Sweep {
@@ -192,7 +178,7 @@ impl Point {
         let y: Vec<f32> = (0..several * self.batch).map(|_| rng.below(CLASSES as u32) as f32).collect();
         let pool = Pool::new(threads);
         let mut failed = None;
-        let (mut us, cpu, _) = measure::steps(SECONDS, |mut n| {
+        let (us, cpu, _) = measure::steps(SECONDS, |mut n| {
             while n > 0 && failed.is_none() {
                 let count = n.min(several);
                 let inputs = [&x[..count * features], &y[..count * self.batch]];
@@ -203,10 +189,7 @@ impl Point {
         if let Some(error) = failed {
             return Err(format!("{}: {error}", self.name));
         }
-        us.sort_by(f64::total_cmp);
-        let quantile = |q: f64| us[((us.len() - 1) as f64 * q).round() as usize];
-        let (us, p10, p90) = (quantile(0.5), quantile(0.1), quantile(0.9));
-        Ok(Answer { lib: "gradus".into(), point: self.name.clone(), us, p10, p90, cpu })
+        Ok(Answer::new(&self.name, us, cpu))
     }
 }
 
@@ -223,11 +206,7 @@ struct Order<'a> {
 pub fn run(sweep: Sweep, options: &Options, isa: Isa) -> Result<(), String> {
     let points = sweep.points();
     if options.worker {
-        return points.iter().try_for_each(|point| {
-            let answer = point.measure(options.threads, isa)?;
-            println!("{}", serde_json::to_string(&answer).map_err(|e| e.to_string())?);
-            std::io::stdout().flush().map_err(|e| e.to_string())
-        });
+        return points.iter().try_for_each(|point| point.measure(options.threads, isa)?.say());
     }
     let own = std::env::current_exe().map_err(|e| e.to_string())?;
     let words = ["bench", "--worker", "--isa", &isa.to_string(), "--threads", &options.threads.to_string(), "--sweep"];
@@ -242,99 +221,7 @@ pub fn run(sweep: Sweep, options: &Options, isa: Isa) -> Result<(), String> {
     }
     let compile = options.compile;
     let order = Order { seconds: SECONDS, threads: options.threads, compile, points: &points };
-    let order = serde_json::to_string(&order).map_err(|e| e.to_string())?;
-    let mut answers: Vec<Answer> = vec![];
-    for round in 0..options.rounds.unwrap_or(1).max(1) {
-        for (program, words) in &programs {
-            eprintln!("round {}: {} {}", round + 1, program.display(), words.join(" "));
-            let found = ask(program, words, &order, options)?;
-            if options.json {
-                for answer in &found {
-                    println!("{}", serde_json::to_string(answer).map_err(|e| e.to_string())?);
-                }
-            }
-            answers.extend(found);
-        }
-    }
-    if !options.json {
-        print(&points, &answers, options.threads);
-    }
-    Ok(())
-}
-
-/// What a program answers: a line for each point that it knows.
-fn ask(program: &Path, words: &[String], order: &str, options: &Options) -> Result<Vec<Answer>, String> {
-    let mut command = super::peers::pinned(program, options);
-    command.args(words).stdin(Stdio::piped()).stdout(Stdio::piped());
-    let failed = |e: std::io::Error| format!("{}: {e}", program.display());
-    let mut child = command.spawn().map_err(failed)?;
-    if let Some(mut input) = child.stdin.take() {
-        // A program that knows the points already does not read them.
-        let _ = input.write_all(order.as_bytes());
-    }
-    let output = child.wait_with_output().map_err(failed)?;
-    if !output.status.success() {
-        eprintln!("{} {} ended with {}", program.display(), words.join(" "), output.status);
-    }
-    let text = String::from_utf8_lossy(&output.stdout);
-    Ok(text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect())
-}
-
-/// The answers to one point by one program: the median over rounds of each figure. Of one thread, processor time counts where it is less:
-/// then a neighbour had the processor for a while.
-fn median(answers: &[Answer], point: &str, lib: &str, threads: usize) -> Option<[f64; 3]> {
-    let own: Vec<&Answer> = answers.iter().filter(|a| a.point == point && a.lib == lib).collect();
-    let middle = |figure: fn(&Answer) -> f64| {
-        let mut values: Vec<f64> = own.iter().map(|a| figure(a)).collect();
-        values.sort_by(f64::total_cmp);
-        values.get(values.len() / 2).copied()
-    };
-    let (us, cpu) = (middle(|a| a.us)?, middle(|a| a.cpu)?);
-    let us = if threads == 1 && cpu > 0.0 { us.min(cpu) } else { us };
-    Some([us, middle(|a| a.p10)?, middle(|a| a.p90)?])
-}
-
-fn print(points: &[Point], answers: &[Answer], threads: usize) {
-    let mut libs: BTreeMap<&str, ()> = answers.iter().map(|answer| (&answer.lib[..], ())).collect();
-    libs.remove("gradus");
-    let wide = points.iter().map(|point| point.name.chars().count()).max().unwrap_or(0);
-    print!("{:<wide$} {:>12} {:>19}", "point", "gradus µs", "p10–p90");
-    libs.keys().for_each(|lib| print!(" {lib:>14} {:>19}", "p10–p90"));
-    println!("{}", if libs.is_empty() { "" } else { "    best ratio" });
-    let mut lost = vec![];
-    for point in points {
-        let Some(own) = median(answers, &point.name, "gradus", threads) else { continue };
-        let spread = |[_, low, high]: [f64; 3]| format!("{low:.1}–{high:.1}");
-        print!("{:<wide$} {:>12.1} {:>19}", point.name, own[0], spread(own));
-        let mut best: Option<(f64, &str)> = None;
-        for &lib in libs.keys() {
-            let Some(other) = median(answers, &point.name, lib, threads) else {
-                print!(" {:>14} {:>19}", "–", "");
-                continue;
-            };
-            print!(" {:>14.1} {:>19}", other[0], spread(other));
-            let ratio = other[0] / own[0];
-            best = best.filter(|known| known.0 <= ratio).or(Some((ratio, lib)));
-        }
-        if let Some((ratio, lib)) = best {
-            print!(" {ratio:>13.2}");
-            if ratio < 1.0 {
-                lost.push((ratio, &point.name, lib));
-            }
-        }
-        println!();
-    }
-    if libs.is_empty() {
-        return;
-    }
-    lost.sort_by(|a, b| a.0.total_cmp(&b.0));
-    match lost.len() {
-        0 => println!("\nno point where another program is faster"),
-        n => println!("\n{n} points where another program is faster, the worst first:"),
-    }
-    for (ratio, name, lib) in lost {
-        println!("  {ratio:.2}  {name} ({lib})");
-    }
+    answers::compare(&programs, &order, &points.iter().map(|point| &point.name[..]).collect::<Vec<_>>(), options)
 }
 
 #[cfg(test)]
