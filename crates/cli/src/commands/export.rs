@@ -92,7 +92,10 @@ impl Export {
     fn weights(&self, loaded: &Loaded, layout: WeightLayout) -> Result<()> {
         let names = self.name.iter().map(|pair| {
             let (layer, name) = pair.split_once('=').ok_or_else(|| {
-                Failure::usage(format!("--name {pair} has no `=`"), "give LAYER=NAME, as in --name dense_1=classifier.1")
+                Failure::usage(
+                    format!("--name {pair} has no `=`"),
+                    "give LAYER=NAME, as in --name dense_1=classifier.1",
+                )
             })?;
             Ok((layer.to_string(), name.to_string()))
         });

@@ -14,7 +14,8 @@ pub struct ArgMax {
 
 impl OpDef for ArgMax {
     const NAME: &'static str = "argmax";
-    const ONNX: &'static [OnnxOp] = &[OnnxOp { name: "ArgMax", read: |n| read(n, false) }, OnnxOp { name: "ArgMin", read: |n| read(n, true) }];
+    const ONNX: &'static [OnnxOp] =
+        &[OnnxOp { name: "ArgMax", read: |n| read(n, false) }, OnnxOp { name: "ArgMin", read: |n| read(n, true) }];
 
     fn shape(&self, x: &[&Shape]) -> Result<Shape, ShapeError> {
         super::reduce::reduced(x[0], &[self.axis])

@@ -32,7 +32,13 @@ pub struct Compare {
 
 impl OpDef for Compare {
     const NAME: &'static str = "compare";
-    const ONNX: &'static [OnnxOp] = &[OnnxOp { name: "Equal", read: |n| n.compare(|a, b| a.eq(b)) }, OnnxOp { name: "Less", read: |n| n.compare(|a, b| a.lt(b)) }, OnnxOp { name: "LessOrEqual", read: |n| n.compare(|a, b| a.le(b)) }, OnnxOp { name: "Greater", read: |n| n.compare(|a, b| a.gt(b)) }, OnnxOp { name: "GreaterOrEqual", read: |n| n.compare(|a, b| a.ge(b)) }];
+    const ONNX: &'static [OnnxOp] = &[
+        OnnxOp { name: "Equal", read: |n| n.compare(|a, b| a.eq(b)) },
+        OnnxOp { name: "Less", read: |n| n.compare(|a, b| a.lt(b)) },
+        OnnxOp { name: "LessOrEqual", read: |n| n.compare(|a, b| a.le(b)) },
+        OnnxOp { name: "Greater", read: |n| n.compare(|a, b| a.gt(b)) },
+        OnnxOp { name: "GreaterOrEqual", read: |n| n.compare(|a, b| a.ge(b)) },
+    ];
 
     fn shape(&self, x: &[&Shape]) -> Result<Shape, ShapeError> {
         broadcast(x[0], x[1])
@@ -78,7 +84,10 @@ impl OpDef for Compare {
         [Equal, NotEqual, Less, LessOrEqual, Greater, GreaterOrEqual]
             .into_iter()
             .map(|relation| {
-                Case::new(Compare { relation }, [Shape::batched(&[7]), [7].into()]).index(0, 3).index(1, 3).first_order()
+                Case::new(Compare { relation }, [Shape::batched(&[7]), [7].into()])
+                    .index(0, 3)
+                    .index(1, 3)
+                    .first_order()
             })
             .collect()
     }

@@ -19,11 +19,17 @@ impl OpDef for Concat {
     fn shape(&self, x: &[&Shape]) -> Result<Shape, ShapeError> {
         let received = || x.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
         let Some(first) = x.first().filter(|s| self.axis < s.rank()) else {
-            return Err(ShapeError::new(format!("values with an axis {}", self.axis), received(), "choose an existing axis"));
+            return Err(ShapeError::new(
+                format!("values with an axis {}", self.axis),
+                received(),
+                "choose an existing axis",
+            ));
         };
         let mut total = 0;
         for shape in x {
-            let others = |s: &Shape| s.dims().iter().enumerate().filter(|(i, _)| *i != self.axis).map(|d| *d.1).collect::<Vec<_>>();
+            let others = |s: &Shape| {
+                s.dims().iter().enumerate().filter(|(i, _)| *i != self.axis).map(|d| *d.1).collect::<Vec<_>>()
+            };
             match shape.dims().get(self.axis) {
                 Some(Dim::Fixed(n)) if others(shape) == others(first) => total += n,
                 _ => {
@@ -62,7 +68,8 @@ impl OpDef for Concat {
 
     fn cases() -> Vec<Case> {
         vec![
-            Case::new(Concat { axis: 1 }, [Shape::batched(&[3]), Shape::batched(&[1]), Shape::batched(&[4])]).first_order(),
+            Case::new(Concat { axis: 1 }, [Shape::batched(&[3]), Shape::batched(&[1]), Shape::batched(&[4])])
+                .first_order(),
             Case::new(Concat { axis: 0 }, [[2, 3].into(), [1, 3].into()]).first_order(),
         ]
     }

@@ -1,7 +1,9 @@
 //! The transposed convolution: what goes into a convolution, from what comes out. Also its gradient with respect to the input, and
 //! an upsampling layer in its own right. Zeiler et al. 2010; Dumoulin & Visin 2016, arXiv:1603.07285.
 
-use super::conv::{biased, cases, divides, groups_of, image, kernel, outputs, shape_of, spatial, weight_sizes, weights, written};
+use super::conv::{
+    biased, cases, divides, groups_of, image, kernel, outputs, shape_of, spatial, weight_sizes, weights, written,
+};
 use super::{Conv, ConvWeight};
 use crate::onnx::{Attribute, Auto, OnnxNode, OnnxOp, Refusal, Value, Windows, Writer, Written};
 use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError};
@@ -75,7 +77,8 @@ fn read(n: &OnnxNode) -> Result<Vec<Value>, ShapeError> {
     let axes = stated.windows.len();
     let list = |name: &str| -> Result<Option<Vec<usize>>, ShapeError> {
         let Some(values) = n.ints(name)? else { return Ok(None) };
-        let whole: Option<Vec<usize>> = values.iter().map(|&v| usize::try_from(v).ok().filter(|&v| v < 1 << 31)).collect();
+        let whole: Option<Vec<usize>> =
+            values.iter().map(|&v| usize::try_from(v).ok().filter(|&v| v < 1 << 31)).collect();
         let error = || ShapeError::new(format!("`{name}` for {axes} axes"), format!("{values:?}"), again);
         whole.filter(|v| v.len() >= axes).map(|v| Some(v[v.len() - axes..].to_vec())).ok_or_else(error)
     };
@@ -100,7 +103,11 @@ fn read(n: &OnnxNode) -> Result<Vec<Value>, ShapeError> {
             }
         };
         let result = whole.checked_sub(padded.before + padded.after).filter(|&result| result > 0).ok_or_else(|| {
-            ShapeError::new(format!("a padding below {whole}"), format!("{} and {}", padded.before, padded.after), again)
+            ShapeError::new(
+                format!("a padding below {whole}"),
+                format!("{} and {}", padded.before, padded.after),
+                again,
+            )
         })?;
         let made = padded.outputs(result)?;
         if made != size {

@@ -49,6 +49,9 @@ impl OpDef for ConvWeight {
     }
 
     fn cases() -> Vec<Case> {
-        cases().into_iter().map(|c| Case::new(ConvWeight { windows: c.windows, groups: c.groups }, [c.x, c.y])).collect()
+        cases()
+            .into_iter()
+            .map(|c| Case::new(ConvWeight { windows: c.windows, groups: c.groups }, [c.x, c.y]))
+            .collect()
     }
 }

@@ -33,7 +33,8 @@ impl OpDef for Count {
 
     fn onnx(&self, w: &mut Writer, _x: &[Written], y: &Shape) -> Result<Written, Refusal> {
         let sizes = w.sizes(&self.of);
-        let whole = w.node("ReduceProd", vec![sizes], vec![("keepdims", Attribute::Int(0))], y, gradus_tensor::Kind::I64);
+        let whole =
+            w.node("ReduceProd", vec![sizes], vec![("keepdims", Attribute::Int(0))], y, gradus_tensor::Kind::I64);
         Ok(w.real(&whole))
     }
 

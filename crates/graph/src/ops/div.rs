@@ -1,8 +1,8 @@
 //! Quotient, `y = a/b`, with broadcasting.
 
+use crate::Node;
 use crate::onnx::{OnnxNode, OnnxOp, Refusal, Value, Writer, Written};
 use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError, broadcast};
-use crate::Node;
 use gradus_tensor::Shape;
 
 /// Quotient, `y = a/b`, with broadcasting.

@@ -15,10 +15,13 @@ pub struct Elu {
 
 impl OpDef for Elu {
     const NAME: &'static str = "elu";
-    const ONNX: &'static [OnnxOp] = &[OnnxOp { name: "Elu", read: |n| {
+    const ONNX: &'static [OnnxOp] = &[OnnxOp {
+        name: "Elu",
+        read: |n| {
             let alpha = n.float("alpha")?.unwrap_or(1.0);
             n.unary(|x| x.elu(alpha))
-        } }];
+        },
+    }];
 
     fn shape(&self, x: &[&Shape]) -> Result<Shape, ShapeError> {
         Ok(x[0].clone())

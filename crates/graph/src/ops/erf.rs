@@ -1,8 +1,8 @@
 //! Error function, `y = 2/√π ∫₀ˣ e^(-t²) dt`.
 
+use crate::Node;
 use crate::onnx::{OnnxOp, Refusal, Writer, Written};
 use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError};
-use crate::Node;
 use gradus_kernels::Unary;
 use gradus_tensor::Shape;
 

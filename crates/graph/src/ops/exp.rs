@@ -1,8 +1,8 @@
 //! Exponential, `y = eˣ`.
 
+use crate::Node;
 use crate::onnx::{OnnxOp, Refusal, Writer, Written};
 use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError};
-use crate::Node;
 use gradus_tensor::Shape;
 
 /// Exponential, `y = eˣ`.

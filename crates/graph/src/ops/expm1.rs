@@ -1,8 +1,8 @@
 //! `y = eˣ - 1`, exact near 0.
 
+use crate::Node;
 use crate::onnx::{Refusal, Writer, Written};
 use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError};
-use crate::Node;
 use gradus_kernels::Unary;
 use gradus_tensor::Shape;
 

@@ -38,7 +38,13 @@ impl OpDef for Fill {
         }
         let value = Tensor::vector(vec![self.value as f32]);
         let sizes = w.sizes(&self.shape);
-        Ok(w.node("ConstantOfShape", vec![sizes], vec![("value", Attribute::Tensor(value))], y, gradus_tensor::Kind::F32))
+        Ok(w.node(
+            "ConstantOfShape",
+            vec![sizes],
+            vec![("value", Attribute::Tensor(value))],
+            y,
+            gradus_tensor::Kind::F32,
+        ))
     }
 
     fn cases() -> Vec<Case> {

@@ -1,8 +1,8 @@
 //! Rounding down, `y = ⌊x⌋`.
 
+use crate::Node;
 use crate::onnx::{OnnxOp, Refusal, Writer, Written};
 use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError};
-use crate::Node;
 use gradus_kernels::Unary;
 use gradus_tensor::Shape;
 
@@ -31,6 +31,9 @@ impl OpDef for Floor {
     }
 
     fn cases() -> Vec<Case> {
-        vec![Case::new(Floor, [[2, 3].into()]).avoiding(0.0).avoiding(1.0).avoiding(-1.0).first_order(), Case::new(Floor, [Shape::batched(&[5])]).avoiding(0.0).avoiding(1.0).avoiding(-1.0).first_order()]
+        vec![
+            Case::new(Floor, [[2, 3].into()]).avoiding(0.0).avoiding(1.0).avoiding(-1.0).first_order(),
+            Case::new(Floor, [Shape::batched(&[5])]).avoiding(0.0).avoiding(1.0).avoiding(-1.0).first_order(),
+        ]
     }
 }

@@ -31,10 +31,7 @@ impl OpDef for Gather {
     fn grad(&self, x: &[Node], _y: &Node, dy: &Node) -> Grads {
         let Dim::Fixed(size) = x[0].shape().dims()[self.axis] else { unreachable!("checked by the shape rule") };
         let scatter = super::ScatterAdd { axis: self.axis, size };
-        vec![
-            Grad::Flow(dy.graph().apply(scatter, &[dy, &x[1]])),
-            Grad::Stop("an index is a whole number"),
-        ]
+        vec![Grad::Flow(dy.graph().apply(scatter, &[dy, &x[1]])), Grad::Stop("an index is a whole number")]
     }
 
     fn kernel(&self, _x: &[Vec<usize>], _y: &[usize]) -> Kernel {

@@ -14,10 +14,13 @@ pub struct LeakyRelu {
 
 impl OpDef for LeakyRelu {
     const NAME: &'static str = "leaky_relu";
-    const ONNX: &'static [OnnxOp] = &[OnnxOp { name: "LeakyRelu", read: |n| {
+    const ONNX: &'static [OnnxOp] = &[OnnxOp {
+        name: "LeakyRelu",
+        read: |n| {
             let slope = n.float("alpha")?.unwrap_or(f64::from(0.01f32));
             n.unary(|x| x.leaky_relu(slope))
-        } }];
+        },
+    }];
 
     fn shape(&self, x: &[&Shape]) -> Result<Shape, ShapeError> {
         Ok(x[0].clone())

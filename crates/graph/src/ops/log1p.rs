@@ -1,8 +1,8 @@
 //! `y = ln(1 + x)`, exact near 0.
 
+use crate::Node;
 use crate::onnx::{Refusal, Writer, Written};
 use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError};
-use crate::Node;
 use gradus_kernels::Unary;
 use gradus_tensor::Shape;
 
@@ -32,6 +32,9 @@ impl OpDef for Log1p {
     }
 
     fn cases() -> Vec<Case> {
-        vec![Case::new(Log1p, [[2, 3].into()]).within(-0.8, 2.0), Case::new(Log1p, [Shape::batched(&[5])]).within(-0.8, 2.0)]
+        vec![
+            Case::new(Log1p, [[2, 3].into()]).within(-0.8, 2.0),
+            Case::new(Log1p, [Shape::batched(&[5])]).within(-0.8, 2.0),
+        ]
     }
 }

@@ -1,7 +1,7 @@
 //! Logarithm of the softmax over the last axis, `y = x - m - ln Σ e^(x-m)` with m the row's maximum.
 
-use crate::Node;
 use super::softmax::{over_last, over_rows};
+use crate::Node;
 use crate::onnx::{OnnxOp, Refusal, Writer, Written};
 use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError};
 use gradus_tensor::Shape;

@@ -24,7 +24,8 @@ impl OpDef for MatMul {
             let mark = |t: bool| if t { " transposed" } else { "" };
             format!("{}{} × {}{}", x[0], mark(self.transpose_a), x[1], mark(self.transpose_b))
         };
-        let (Some((batch_a, a)), Some((batch_b, b))) = (x[0].dims().split_last_chunk(), x[1].dims().split_last_chunk()) else {
+        let (Some((batch_a, a)), Some((batch_b, b))) = (x[0].dims().split_last_chunk(), x[1].dims().split_last_chunk())
+        else {
             return Err(ShapeError::new("two matrices", received(), "flatten the input to [B, features] first"));
         };
         let [m, k] = if self.transpose_a { [a[1], a[0]] } else { *a };

@@ -16,7 +16,10 @@ pub struct Max {
 
 impl OpDef for Max {
     const NAME: &'static str = "max";
-    const ONNX: &'static [OnnxOp] = &[OnnxOp { name: "ReduceMax", read: |n| n.reduced(f64::NEG_INFINITY, |x, axes| x.max(axes)) }, OnnxOp { name: "ReduceMin", read: |n| n.reduced(f64::INFINITY, |x, axes| x.min(axes)) }];
+    const ONNX: &'static [OnnxOp] = &[
+        OnnxOp { name: "ReduceMax", read: |n| n.reduced(f64::NEG_INFINITY, |x, axes| x.max(axes)) },
+        OnnxOp { name: "ReduceMin", read: |n| n.reduced(f64::INFINITY, |x, axes| x.min(axes)) },
+    ];
 
     fn shape(&self, x: &[&Shape]) -> Result<Shape, ShapeError> {
         super::reduce::reduced(x[0], &[self.axis])

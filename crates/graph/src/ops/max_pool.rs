@@ -1,6 +1,8 @@
 //! The largest element of each window. Its gradient goes to the first of several equal ones; windows may overlap.
 
-use crate::onnx::{Attribute, OnnxNode, OnnxOp, Refusal, Traced, Value, Windows, Writer, Written, channels_last, channels_second};
+use crate::onnx::{
+    Attribute, OnnxNode, OnnxOp, Refusal, Traced, Value, Windows, Writer, Written, channels_last, channels_second,
+};
 use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError};
 use crate::{Node, PoolAxis, Window};
 use gradus_kernels::instr::Pooling;
@@ -16,7 +18,10 @@ pub struct MaxPool {
 
 impl OpDef for MaxPool {
     const NAME: &'static str = "max_pool";
-    const ONNX: &'static [OnnxOp] = &[OnnxOp { name: "MaxPool", read }, OnnxOp { name: "GlobalMaxPool", read: |n| global(n, |x, axes| x.max(axes)) }];
+    const ONNX: &'static [OnnxOp] = &[
+        OnnxOp { name: "MaxPool", read },
+        OnnxOp { name: "GlobalMaxPool", read: |n| global(n, |x, axes| x.max(axes)) },
+    ];
 
     fn shape(&self, x: &[&Shape]) -> Result<Shape, ShapeError> {
         PoolAxis::pooled(&self.axes, x[0])
@@ -100,7 +105,8 @@ fn written_bins(
     let mut parts = vec![];
     for bin in 0..bins {
         let (start, stop) = (bin * input / bins, ((bin + 1) * input).div_ceil(bins));
-        let slice = super::Slice { axis, start, stop, step: 1 }.onnx(w, std::slice::from_ref(x), &sized(stop - start))?;
+        let slice =
+            super::Slice { axis, start, stop, step: 1 }.onnx(w, std::slice::from_ref(x), &sized(stop - start))?;
         let part = w.reduction(reduction, &slice, &[axis], &sized(1));
         parts.push(w.as_is(&part));
     }

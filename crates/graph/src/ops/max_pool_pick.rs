@@ -18,14 +18,21 @@ impl OpDef for MaxPoolPick {
 
     fn shape(&self, x: &[&Shape]) -> Result<Shape, ShapeError> {
         if x[0] != x[1] {
-            return Err(ShapeError::new("two inputs of one shape", format!("{} and {}", x[0], x[1]), "make them equal"));
+            return Err(ShapeError::new(
+                "two inputs of one shape",
+                format!("{} and {}", x[0], x[1]),
+                "make them equal",
+            ));
         }
         PoolAxis::pooled(&self.axes, x[0])
     }
 
     fn grad(&self, x: &[Node], _y: &Node, dy: &Node) -> Grads {
         let back = super::MaxPoolReturn { axes: self.axes.clone() };
-        vec![Grad::Stop("the place of a maximum is piecewise constant"), Grad::Flow(dy.graph().apply(back, &[&x[0], dy]))]
+        vec![
+            Grad::Stop("the place of a maximum is piecewise constant"),
+            Grad::Flow(dy.graph().apply(back, &[&x[0], dy])),
+        ]
     }
 
     fn kernel(&self, x: &[Vec<usize>], y: &[usize]) -> Kernel {

@@ -22,12 +22,19 @@ impl OpDef for MaxPoolReturn {
         if *x[1] == pooled {
             return Ok(x[0].clone());
         }
-        Err(ShapeError::new(format!("one value for each window, {pooled}"), x[1].to_string(), "pool with the same windows"))
+        Err(ShapeError::new(
+            format!("one value for each window, {pooled}"),
+            x[1].to_string(),
+            "pool with the same windows",
+        ))
     }
 
     fn grad(&self, x: &[Node], _y: &Node, dy: &Node) -> Grads {
         let pick = super::MaxPoolPick { axes: self.axes.clone() };
-        vec![Grad::Stop("the place of a maximum is piecewise constant"), Grad::Flow(dy.graph().apply(pick, &[&x[0], dy]))]
+        vec![
+            Grad::Stop("the place of a maximum is piecewise constant"),
+            Grad::Flow(dy.graph().apply(pick, &[&x[0], dy])),
+        ]
     }
 
     fn kernel(&self, x: &[Vec<usize>], _y: &[usize]) -> Kernel {

@@ -1,8 +1,8 @@
 //! The larger of two, with broadcasting; where both are equal, each takes half of the gradient.
 
+use crate::Node;
 use crate::onnx::{OnnxOp, Refusal, Writer, Written};
 use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError, broadcast};
-use crate::Node;
 use gradus_tensor::Shape;
 
 /// The larger of two, with broadcasting; where both are equal, each takes half of the gradient.
@@ -18,7 +18,10 @@ impl OpDef for Maximum {
     }
 
     fn grad(&self, x: &[Node], _y: &Node, dy: &Node) -> Grads {
-        vec![Grad::Flow((dy * share(&x[0], &x[1])).sum_to(&x[0].shape())), Grad::Flow((dy * share(&x[1], &x[0])).sum_to(&x[1].shape()))]
+        vec![
+            Grad::Flow((dy * share(&x[0], &x[1])).sum_to(&x[0].shape())),
+            Grad::Flow((dy * share(&x[1], &x[0])).sum_to(&x[1].shape())),
+        ]
     }
 
     fn kernel(&self, _x: &[Vec<usize>], _y: &[usize]) -> Kernel {

@@ -1,9 +1,9 @@
 //! The smaller of two, with broadcasting; where both are equal, each takes half of the gradient.
 
+use super::maximum::share;
+use crate::Node;
 use crate::onnx::{OnnxOp, Refusal, Writer, Written};
 use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError, broadcast};
-use crate::Node;
-use super::maximum::share;
 use gradus_tensor::Shape;
 
 /// The smaller of two, with broadcasting; where both are equal, each takes half of the gradient.
@@ -19,7 +19,10 @@ impl OpDef for Minimum {
     }
 
     fn grad(&self, x: &[Node], _y: &Node, dy: &Node) -> Grads {
-        vec![Grad::Flow((dy * share(&x[1], &x[0])).sum_to(&x[0].shape())), Grad::Flow((dy * share(&x[0], &x[1])).sum_to(&x[1].shape()))]
+        vec![
+            Grad::Flow((dy * share(&x[1], &x[0])).sum_to(&x[0].shape())),
+            Grad::Flow((dy * share(&x[0], &x[1])).sum_to(&x[1].shape())),
+        ]
     }
 
     fn kernel(&self, _x: &[Vec<usize>], _y: &[usize]) -> Kernel {

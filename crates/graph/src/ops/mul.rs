@@ -1,8 +1,8 @@
 //! Product, `y = a·b`, with broadcasting.
 
+use crate::Node;
 use crate::onnx::{OnnxOp, Refusal, Writer, Written};
 use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError, broadcast};
-use crate::Node;
 use gradus_tensor::Shape;
 
 /// Product, `y = a·b`, with broadcasting.

@@ -1,8 +1,8 @@
 //! Negation, `y = -x`.
 
+use crate::Node;
 use crate::onnx::{OnnxOp, Refusal, Writer, Written};
 use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError};
-use crate::Node;
 use gradus_tensor::Shape;
 
 /// Negation, `y = -x`.

@@ -1,8 +1,8 @@
 //! The axes in another order. No work: a product or a map reads it with other strides.
 
-use crate::{Node, Role};
 use crate::onnx::{OnnxNode, OnnxOp, Refusal, Value, Writer, Written, channels_last};
 use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError};
+use crate::{Node, Role};
 use gradus_tensor::Shape;
 
 /// The axes in another order: axis `i` of the result is axis `order[i]` of the input.

@@ -1,8 +1,8 @@
 //! Power, `y = aᵇ`, with broadcasting; the derivative of `a⁰` is 0.
 
+use crate::Node;
 use crate::onnx::{OnnxOp, Refusal, Writer, Written};
 use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError, broadcast};
-use crate::Node;
 use gradus_kernels::Binary;
 use gradus_tensor::Shape;
 
@@ -19,7 +19,10 @@ impl OpDef for Pow {
     }
 
     fn grad(&self, x: &[Node], y: &Node, dy: &Node) -> Grads {
-        vec![Grad::Flow((dy * x[1].eq(0.0).select(0.0, &x[1] * x[0].pow(&(&x[1] - 1.0)))).sum_to(&x[0].shape())), Grad::Flow((dy * y * x[0].log()).sum_to(&x[1].shape()))]
+        vec![
+            Grad::Flow((dy * x[1].eq(0.0).select(0.0, &x[1] * x[0].pow(&(&x[1] - 1.0)))).sum_to(&x[0].shape())),
+            Grad::Flow((dy * y * x[0].log()).sum_to(&x[1].shape())),
+        ]
     }
 
     fn kernel(&self, _x: &[Vec<usize>], _y: &[usize]) -> Kernel {

@@ -1,8 +1,8 @@
 //! Reciprocal, `y = 1/x`.
 
+use crate::Node;
 use crate::onnx::{OnnxOp, Refusal, Writer, Written};
 use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError};
-use crate::Node;
 use gradus_kernels::Unary;
 use gradus_tensor::Shape;
 
@@ -31,6 +31,9 @@ impl OpDef for Recip {
     }
 
     fn cases() -> Vec<Case> {
-        vec![Case::new(Recip, [[2, 3].into()]).within(0.3, 2.0), Case::new(Recip, [Shape::batched(&[5])]).within(0.3, 2.0)]
+        vec![
+            Case::new(Recip, [[2, 3].into()]).within(0.3, 2.0),
+            Case::new(Recip, [Shape::batched(&[5])]).within(0.3, 2.0),
+        ]
     }
 }

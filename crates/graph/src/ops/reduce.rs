@@ -19,7 +19,10 @@ pub struct Reduce {
 
 impl OpDef for Reduce {
     const NAME: &'static str = "reduce";
-    const ONNX: &'static [OnnxOp] = &[OnnxOp { name: "ReduceSum", read: |n| n.reduced(0.0, |x, axes| x.sum(axes)) }, OnnxOp { name: "ReduceMean", read: |n| n.reduced(f64::NAN, |x, axes| x.mean(axes)) }];
+    const ONNX: &'static [OnnxOp] = &[
+        OnnxOp { name: "ReduceSum", read: |n| n.reduced(0.0, |x, axes| x.sum(axes)) },
+        OnnxOp { name: "ReduceMean", read: |n| n.reduced(f64::NAN, |x, axes| x.mean(axes)) },
+    ];
 
     fn shape(&self, x: &[&Shape]) -> Result<Shape, ShapeError> {
         reduced(x[0], &self.axes)

@@ -1,8 +1,8 @@
 //! Rectifier, `y = max(x, 0)`; its derivative at 0 is 0. Nair & Hinton 2010.
 
+use crate::Node;
 use crate::onnx::{OnnxOp, Refusal, Writer, Written};
 use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError};
-use crate::Node;
 use gradus_tensor::Shape;
 
 /// Rectifier, `y = max(x, 0)`; its derivative at 0 is 0. Nair & Hinton 2010.
@@ -30,6 +30,9 @@ impl OpDef for Relu {
     }
 
     fn cases() -> Vec<Case> {
-        vec![Case::new(Relu, [[2, 3].into()]).avoiding(0.0).first_order(), Case::new(Relu, [Shape::batched(&[5])]).avoiding(0.0).first_order()]
+        vec![
+            Case::new(Relu, [[2, 3].into()]).avoiding(0.0).first_order(),
+            Case::new(Relu, [Shape::batched(&[5])]).avoiding(0.0).first_order(),
+        ]
     }
 }

@@ -14,7 +14,12 @@ pub struct Reshape {
 
 impl OpDef for Reshape {
     const NAME: &'static str = "reshape";
-    const ONNX: &'static [OnnxOp] = &[OnnxOp { name: "Reshape", read }, OnnxOp { name: "Flatten", read: flatten }, OnnxOp { name: "Squeeze", read: squeeze }, OnnxOp { name: "Unsqueeze", read: unsqueeze }];
+    const ONNX: &'static [OnnxOp] = &[
+        OnnxOp { name: "Reshape", read },
+        OnnxOp { name: "Flatten", read: flatten },
+        OnnxOp { name: "Squeeze", read: squeeze },
+        OnnxOp { name: "Unsqueeze", read: unsqueeze },
+    ];
 
     fn shape(&self, x: &[&Shape]) -> Result<Shape, ShapeError> {
         if volume(x[0]) == volume(&self.shape) {
@@ -38,7 +43,8 @@ impl OpDef for Reshape {
 
     fn cases() -> Vec<Case> {
         vec![
-            Case::new(Reshape { shape: Shape::new([Dim::Batch(3), Dim::Fixed(4)]) }, [Shape::batched(&[3, 4])]).first_order(),
+            Case::new(Reshape { shape: Shape::new([Dim::Batch(3), Dim::Fixed(4)]) }, [Shape::batched(&[3, 4])])
+                .first_order(),
             Case::new(Reshape { shape: [6].into() }, [[2, 3].into()]).first_order(),
         ]
     }

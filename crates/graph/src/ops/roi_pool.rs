@@ -69,7 +69,11 @@ pub(super) fn pooled(out: [usize; 2], x: &Shape, boxes: &Shape) -> Result<Shape,
     let fits = x.rank() == 4 && x.dims()[1..].iter().all(|d| d.fixed().is_some());
     let (&[_, _, _, channels], true) = (x.dims(), fits && !out.contains(&0)) else {
         let received = format!("{x} and {out:?} bins");
-        return Err(ShapeError::new("images [N, H, W, C] and at least one bin", received, "give images, channels last"));
+        return Err(ShapeError::new(
+            "images [N, H, W, C] and at least one bin",
+            received,
+            "give images, channels last",
+        ));
     };
     let &[count, Dim::Fixed(5)] = boxes.dims() else {
         let help = "a box is (image, x1, y1, x2, y2)";

@@ -20,7 +20,11 @@ impl OpDef for RoiPoolPick {
 
     fn shape(&self, x: &[&Shape]) -> Result<Shape, ShapeError> {
         if x[0] != x[2] {
-            return Err(ShapeError::new("two inputs of one shape", format!("{} and {}", x[0], x[2]), "make them equal"));
+            return Err(ShapeError::new(
+                "two inputs of one shape",
+                format!("{} and {}", x[0], x[2]),
+                "make them equal",
+            ));
         }
         super::roi_pool::pooled(self.out, x[0], x[1])
     }

@@ -1,8 +1,8 @@
 //! Reciprocal square root, `y = 1/√x`.
 
+use crate::Node;
 use crate::onnx::{Refusal, Writer, Written};
 use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError};
-use crate::Node;
 use gradus_kernels::Unary;
 use gradus_tensor::Shape;
 
@@ -31,6 +31,9 @@ impl OpDef for Rsqrt {
     }
 
     fn cases() -> Vec<Case> {
-        vec![Case::new(Rsqrt, [[2, 3].into()]).within(0.2, 3.0), Case::new(Rsqrt, [Shape::batched(&[5])]).within(0.2, 3.0)]
+        vec![
+            Case::new(Rsqrt, [[2, 3].into()]).within(0.2, 3.0),
+            Case::new(Rsqrt, [Shape::batched(&[5])]).within(0.2, 3.0),
+        ]
     }
 }

@@ -212,10 +212,16 @@ impl Node {
         }
         let (own, places) = (self.shape(), at.shape());
         if !self.is_poisoned() && !at.is_poisoned() && own.dims().first() != places.dims().first() {
-            let error = ShapeError::new(format!("one set of places for each image of {own}"), places.to_string(), "name the images");
+            let error = ShapeError::new(
+                format!("one set of places for each image of {own}"),
+                places.to_string(),
+                "name the images",
+            );
             return self.graph().refuse("sample", error);
         }
-        let Some(&sets) = places.dims().first() else { return self.graph().apply(Sample { slope: [false; 2] }, &[self, at, at]) };
+        let Some(&sets) = places.dims().first() else {
+            return self.graph().apply(Sample { slope: [false; 2] }, &[self, at, at]);
+        };
         let own = self.graph().apply(super::Iota { axis: 0, shape: Shape::new(vec![sets]) }, &[]);
         debug_assert_eq!(own.kind(), Kind::Index);
         self.graph().apply(Sample { slope: [false; 2] }, &[self, at, &own])

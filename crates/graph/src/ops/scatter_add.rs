@@ -32,10 +32,7 @@ impl OpDef for ScatterAdd {
 
     fn grad(&self, x: &[Node], _y: &Node, dy: &Node) -> Grads {
         let gather = super::Gather { axis: self.axis };
-        vec![
-            Grad::Flow(dy.graph().apply(gather, &[dy, &x[1]])),
-            Grad::Stop("an index is a whole number"),
-        ]
+        vec![Grad::Flow(dy.graph().apply(gather, &[dy, &x[1]])), Grad::Stop("an index is a whole number")]
     }
 
     fn kernel(&self, _x: &[Vec<usize>], _y: &[usize]) -> Kernel {

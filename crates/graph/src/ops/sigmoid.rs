@@ -1,8 +1,8 @@
 //! Logistic function, `y = 1/(1 + e⁻ˣ)`, `dx = dy·y·(1 - y)`.
 
+use crate::Node;
 use crate::onnx::{OnnxOp, Refusal, Writer, Written};
 use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError};
-use crate::Node;
 use gradus_kernels::Unary;
 use gradus_tensor::Shape;
 

@@ -1,8 +1,8 @@
 //! Sign, `y = -1, 0 or 1`; the sign of 0 is 0.
 
+use crate::Node;
 use crate::onnx::{OnnxOp, Refusal, Writer, Written};
 use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError};
-use crate::Node;
 use gradus_kernels::Unary;
 use gradus_tensor::Shape;
 
@@ -31,6 +31,9 @@ impl OpDef for Sign {
     }
 
     fn cases() -> Vec<Case> {
-        vec![Case::new(Sign, [[2, 3].into()]).avoiding(0.0).first_order(), Case::new(Sign, [Shape::batched(&[5])]).avoiding(0.0).first_order()]
+        vec![
+            Case::new(Sign, [[2, 3].into()]).avoiding(0.0).first_order(),
+            Case::new(Sign, [Shape::batched(&[5])]).avoiding(0.0).first_order(),
+        ]
     }
 }

@@ -1,8 +1,8 @@
 //! Softplus, `y = ln(1 + eˣ)`, without overflow. Dugas et al. 2001.
 
+use crate::Node;
 use crate::onnx::{OnnxOp, Refusal, Writer, Written};
 use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError};
-use crate::Node;
 use gradus_kernels::Unary;
 use gradus_tensor::Shape;
 

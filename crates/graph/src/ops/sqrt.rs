@@ -1,8 +1,8 @@
 //! Square root, `y = √x`.
 
+use crate::Node;
 use crate::onnx::{OnnxOp, Refusal, Writer, Written};
 use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError};
-use crate::Node;
 use gradus_kernels::Unary;
 use gradus_tensor::Shape;
 
@@ -31,6 +31,9 @@ impl OpDef for Sqrt {
     }
 
     fn cases() -> Vec<Case> {
-        vec![Case::new(Sqrt, [[2, 3].into()]).within(0.2, 3.0), Case::new(Sqrt, [Shape::batched(&[5])]).within(0.2, 3.0)]
+        vec![
+            Case::new(Sqrt, [[2, 3].into()]).within(0.2, 3.0),
+            Case::new(Sqrt, [Shape::batched(&[5])]).within(0.2, 3.0),
+        ]
     }
 }

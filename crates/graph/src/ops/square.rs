@@ -1,8 +1,8 @@
 //! Square, `y = x²`.
 
+use crate::Node;
 use crate::onnx::{Refusal, Writer, Written};
 use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError};
-use crate::Node;
 use gradus_tensor::Shape;
 
 /// Square, `y = x²`.

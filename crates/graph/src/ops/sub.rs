@@ -1,8 +1,8 @@
 //! Difference, `y = a - b`, with broadcasting.
 
+use crate::Node;
 use crate::onnx::{OnnxOp, Refusal, Writer, Written};
 use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError, broadcast};
-use crate::Node;
 use gradus_tensor::Shape;
 
 /// Difference, `y = a - b`, with broadcasting.

@@ -20,7 +20,12 @@ pub struct SumPool {
 
 impl OpDef for SumPool {
     const NAME: &'static str = "sum_pool";
-    const ONNX: &'static [OnnxOp] = &[OnnxOp { name: "AveragePool", read }, OnnxOp { name: "GlobalAveragePool", read: |n| global(n, |x, axes| x.mean(axes)) }, OnnxOp { name: "LpPool", read: power }, OnnxOp { name: "GlobalLpPool", read: |n| global_power(n) }];
+    const ONNX: &'static [OnnxOp] = &[
+        OnnxOp { name: "AveragePool", read },
+        OnnxOp { name: "GlobalAveragePool", read: |n| global(n, |x, axes| x.mean(axes)) },
+        OnnxOp { name: "LpPool", read: power },
+        OnnxOp { name: "GlobalLpPool", read: |n| global_power(n) },
+    ];
 
     fn shape(&self, x: &[&Shape]) -> Result<Shape, ShapeError> {
         PoolAxis::pooled(&self.axes, x[0])

@@ -3,7 +3,7 @@
 use super::Activate;
 use crate::check;
 use crate::table::Config;
-use gradus_graph::{Node, ShapeError, Constant, Role};
+use gradus_graph::{Constant, Node, Role, ShapeError};
 use serde::{Deserialize, Serialize};
 
 /// Parametric rectifier, `y = x` where x > 0, else `a·x`; its derivative at 0 is a. The slopes are a parameter `slope`, trained with

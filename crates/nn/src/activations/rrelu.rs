@@ -3,7 +3,7 @@
 use super::Activate;
 use crate::check;
 use crate::table::Config;
-use gradus_graph::{Node, ShapeError, Random};
+use gradus_graph::{Node, Random, ShapeError};
 use serde::{Deserialize, Serialize};
 
 /// Randomised leaky rectifier, `y = x` where x > 0, else `a·x`; its derivative at 0 is a. When training, a is drawn from U(lower, upper)

@@ -1,6 +1,6 @@
 //! Clipping by value: each element by itself.
 
-use super::{Clip};
+use super::Clip;
 use crate::check;
 use crate::table::Config;
 use gradus_graph::{Node, ShapeError};

@@ -120,9 +120,10 @@ impl Attention {
             let at = |axis| graph.apply(ops::Iota { axis, shape: square() }, &[]);
             at(1).le(at(0))
         });
-        let there = memory.mask.as_ref().map(|mask| {
-            mask.reshape(vec![memory.batch, Dim::Fixed(1), Dim::Fixed(1), Dim::Fixed(memory.length)])
-        });
+        let there = memory
+            .mask
+            .as_ref()
+            .map(|mask| mask.reshape(vec![memory.batch, Dim::Fixed(1), Dim::Fixed(1), Dim::Fixed(memory.length)]));
         let allowed = match (there, causal) {
             (Some(there), Some(causal)) => Some(there * causal),
             (there, causal) => there.or(causal),

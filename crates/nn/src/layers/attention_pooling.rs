@@ -41,7 +41,8 @@ impl Layer for AttentionPooling {
         let (inputs, hidden) = (steps.units, self.hidden.unwrap_or(steps.units));
         let fans = Fans { inputs, outputs: hidden };
         let init = self.weight_init.resolve(&AnyActivation::from(Tanh)).with(fans);
-        let context = self.weight_init.resolve(&AnyActivation::from(Identity)).with(Fans { inputs: hidden, outputs: 1 });
+        let context =
+            self.weight_init.resolve(&AnyActivation::from(Identity)).with(Fans { inputs: hidden, outputs: 1 });
         let u = steps.x.matmul(&x.param("weight", [inputs, hidden], init, Role::Weight));
         let u = (u + x.param("bias", [hidden], AnyInit::from(Zero).with(fans), Role::Bias)).tanh();
         let context = x.param("context", [hidden], context, Role::Weight);

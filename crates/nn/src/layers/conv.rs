@@ -147,7 +147,11 @@ pub(super) fn biased(y: Node, init: Option<&AnyInit>, fans: Fans) -> Node {
 }
 
 /// What is wrong with the settings that convolutions share.
-pub(super) fn check_filters(filters: usize, activation: &AnyActivation, inits: [&AnyInit; 2]) -> Result<(), ShapeError> {
+pub(super) fn check_filters(
+    filters: usize,
+    activation: &AnyActivation,
+    inits: [&AnyInit; 2],
+) -> Result<(), ShapeError> {
     check::at_least_one("filters", filters)?;
     activation.check()?;
     inits.iter().try_for_each(|init| init.check())

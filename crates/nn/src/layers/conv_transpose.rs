@@ -83,7 +83,12 @@ impl Config for ConvTranspose {
     fn examples() -> Vec<ConvTranspose> {
         vec![
             ConvTranspose::new(4, 3).stride(2).padding(Padding::SAME),
-            ConvTranspose { stride: 2.into(), padding: Padding::Number(1.into()), output_padding: 1.into(), ..ConvTranspose::new(2, 3) },
+            ConvTranspose {
+                stride: 2.into(),
+                padding: Padding::Number(1.into()),
+                output_padding: 1.into(),
+                ..ConvTranspose::new(2, 3)
+            },
         ]
     }
 }

@@ -95,7 +95,9 @@ impl DeformConv {
         let parts: usize = if self.modulated { 3 } else { 2 };
         let filters = (parts * groups).saturating_mul(points);
         let batch = x.x.shape().dims()[0];
-        let with = |sizes: &[usize]| Shape::new([batch].into_iter().chain(sizes.iter().map(|&n| Dim::Fixed(n))).collect::<Vec<_>>());
+        let with = |sizes: &[usize]| {
+            Shape::new([batch].into_iter().chain(sizes.iter().map(|&n| Dim::Fixed(n))).collect::<Vec<_>>())
+        };
         let learnt = x.x.scope("offset", |x| {
             let channels = x.units();
             let fans = fans(&[points], channels, filters);

@@ -48,7 +48,13 @@ fn zero() -> AnyInit {
 impl Dense {
     /// A linear layer with bias.
     pub fn new(units: usize) -> Dense {
-        Dense { units, activation: AnyActivation::default(), bias: true, weight_init: AnyInit::default(), bias_init: zero() }
+        Dense {
+            units,
+            activation: AnyActivation::default(),
+            bias: true,
+            weight_init: AnyInit::default(),
+            bias_init: zero(),
+        }
     }
 
     /// With an activation.

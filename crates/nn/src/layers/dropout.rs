@@ -94,7 +94,10 @@ impl Layer for Dropout {
                 Ok((axis, _)) => axis,
                 Err(refused) => return refused,
             };
-            dims.iter_mut().enumerate().filter(|(a, _)| *a != 0 && *a != axis).for_each(|(_, dim)| *dim = Dim::Fixed(1));
+            dims.iter_mut()
+                .enumerate()
+                .filter(|(a, _)| *a != 0 && *a != axis)
+                .for_each(|(_, dim)| *dim = Dim::Fixed(1));
         }
         if self.rate == 0.0 {
             return x.clone();

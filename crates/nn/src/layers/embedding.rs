@@ -115,7 +115,11 @@ impl Embedding {
             (None, Some(ids)) => ids,
             (None, None) => {
                 let help = "name it, or let the embedding be the first layer over texts, whose vocabulary is known";
-                return Err(ShapeError::new("a `vocabulary`, since the input does not say how many ids there are", "none", help));
+                return Err(ShapeError::new(
+                    "a `vocabulary`, since the input does not say how many ids there are",
+                    "none",
+                    help,
+                ));
             }
         };
         self.fit(vocabulary)?;
@@ -126,7 +130,11 @@ impl Embedding {
     fn fit(&self, vocabulary: usize) -> Result<(), ShapeError> {
         if let Some(id) = self.padding.filter(|&id| id >= vocabulary) {
             let expected = format!("`padding` below the vocabulary of {vocabulary}");
-            return Err(ShapeError::new(expected, id.to_string(), "name the id that fills up short sequences, often 0"));
+            return Err(ShapeError::new(
+                expected,
+                id.to_string(),
+                "name the id that fills up short sequences, often 0",
+            ));
         }
         let needed = vocabulary.saturating_mul(self.units);
         if let Some(values) = self.values.as_ref().filter(|values| values.len() != needed) {

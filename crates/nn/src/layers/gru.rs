@@ -86,8 +86,17 @@ impl Config for Gru {
         let plain = Gru::new(3);
         vec![
             plain.clone(),
-            Gru { dropout: 0.2, recurrent_dropout: 0.1, reset_after: false, ..plain.clone().layers(2).return_sequence() },
-            Gru { merge: Merge::Mean, weight_init: FanIn::default().into(), ..plain.clone().bidirectional().return_sequence() },
+            Gru {
+                dropout: 0.2,
+                recurrent_dropout: 0.1,
+                reset_after: false,
+                ..plain.clone().layers(2).return_sequence()
+            },
+            Gru {
+                merge: Merge::Mean,
+                weight_init: FanIn::default().into(),
+                ..plain.clone().bidirectional().return_sequence()
+            },
             Gru { merge: Merge::Product, bias: false, ..plain.bidirectional() },
         ]
     }

@@ -47,7 +47,12 @@ window_setters!(LpPool);
 
 impl Config for LpPool {
     fn examples() -> Vec<LpPool> {
-        vec![LpPool::new(2.0, 2), LpPool::new(3.0, 3).stride(2).padding(Padding::SAME), LpPool::new(1.0, 2), LpPool::new(1.5, 2)]
+        vec![
+            LpPool::new(2.0, 2),
+            LpPool::new(3.0, 3).stride(2).padding(Padding::SAME),
+            LpPool::new(1.0, 2),
+            LpPool::new(1.5, 2),
+        ]
     }
 }
 

@@ -90,8 +90,17 @@ impl Config for Lstm {
         let plain = Lstm::new(3);
         vec![
             plain.clone(),
-            Lstm { dropout: 0.2, recurrent_dropout: 0.1, forget_bias: 0.0, ..plain.clone().layers(2).return_sequence() },
-            Lstm { merge: Merge::Mean, weight_init: FanIn::default().into(), ..plain.clone().bidirectional().return_sequence() },
+            Lstm {
+                dropout: 0.2,
+                recurrent_dropout: 0.1,
+                forget_bias: 0.0,
+                ..plain.clone().layers(2).return_sequence()
+            },
+            Lstm {
+                merge: Merge::Mean,
+                weight_init: FanIn::default().into(),
+                ..plain.clone().bidirectional().return_sequence()
+            },
             Lstm { merge: Merge::Product, bias: false, ..plain.bidirectional() },
         ]
     }

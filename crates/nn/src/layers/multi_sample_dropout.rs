@@ -49,10 +49,7 @@ impl Config for MultiSampleDropout {
     fn examples() -> Vec<MultiSampleDropout> {
         use super::Dense;
         let deep = vec![Dense::new(3).relu().into(), Dense::new(2).into()];
-        vec![
-            MultiSampleDropout::new(0.5, 2, Dense::new(3)),
-            MultiSampleDropout { rate: 0.2, samples: 3, layers: deep },
-        ]
+        vec![MultiSampleDropout::new(0.5, 2, Dense::new(3)), MultiSampleDropout { rate: 0.2, samples: 3, layers: deep }]
     }
 }
 

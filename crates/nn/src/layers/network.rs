@@ -1,7 +1,7 @@
 //! A network known by name as a layer.
 
-use super::held::{Held, chain};
 use super::Layer;
+use super::held::{Held, chain};
 use crate::models::AnyModel;
 use crate::table::Config;
 use gradus_graph::{Node, ShapeError};

@@ -78,8 +78,7 @@ impl Config for Parallel {
 
 impl Layer for Parallel {
     fn build(&self, x: &Node) -> Node {
-        let ends: Vec<Node> =
-            self.branches.iter().map(|layers| x.scope("branch", |x| chain(x, layers))).collect();
+        let ends: Vec<Node> = self.branches.iter().map(|layers| x.scope("branch", |x| chain(x, layers))).collect();
         if let Some(poisoned) = ends.iter().find(|end| end.is_poisoned()) {
             return poisoned.clone();
         }
@@ -129,7 +128,11 @@ impl Layer for Parallel {
         }
         if let (Some(axis), true) = (self.axis, self.merge != Merge::Concat) {
             let help = "set `merge = \"concat\"`, or leave `axis` out";
-            return Err(ShapeError::new("no `axis` where branches are merged element by element", axis.to_string(), help));
+            return Err(ShapeError::new(
+                "no `axis` where branches are merged element by element",
+                axis.to_string(),
+                help,
+            ));
         }
         self.branches.iter().try_for_each(|layers| held::check(layers))
     }

@@ -93,8 +93,12 @@ impl Layer for Residual {
     }
 
     fn held(&self) -> Vec<Held<'_>> {
-        let shortcut =
-            Held { setting: "shortcut".into(), scope: Some("shortcut"), layers: Cow::Borrowed(&self.shortcut), times: 1 };
+        let shortcut = Held {
+            setting: "shortcut".into(),
+            scope: Some("shortcut"),
+            layers: Cow::Borrowed(&self.shortcut),
+            times: 1,
+        };
         let shortcut = (!self.shortcut.is_empty()).then_some(shortcut);
         [Held::plain(&self.layers)].into_iter().chain(shortcut).collect()
     }

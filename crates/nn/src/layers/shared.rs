@@ -45,7 +45,8 @@ impl Layer for Shared {
         let graph = x.graph();
         if graph.is_sharing(&self.name) {
             let help = "give the inner one another name, or take it out";
-            return graph.refuse("shared", ShapeError::new("a name that does not hold itself", self.name.clone(), help));
+            return graph
+                .refuse("shared", ShapeError::new("a name that does not hold itself", self.name.clone(), help));
         }
         graph.shared(&self.name, || chain(x, &self.layers))
     }

@@ -94,8 +94,17 @@ impl Config for SimpleRnn {
         let plain = SimpleRnn::new(3);
         vec![
             plain.clone(),
-            SimpleRnn { dropout: 0.2, recurrent_dropout: 0.1, activation: Nonlinearity::Relu, ..plain.clone().layers(2).return_sequence() },
-            SimpleRnn { merge: Merge::Mean, weight_init: FanIn::default().into(), ..plain.clone().bidirectional().return_sequence() },
+            SimpleRnn {
+                dropout: 0.2,
+                recurrent_dropout: 0.1,
+                activation: Nonlinearity::Relu,
+                ..plain.clone().layers(2).return_sequence()
+            },
+            SimpleRnn {
+                merge: Merge::Mean,
+                weight_init: FanIn::default().into(),
+                ..plain.clone().bidirectional().return_sequence()
+            },
             SimpleRnn { merge: Merge::Product, bias: false, ..plain.bidirectional() },
         ]
     }

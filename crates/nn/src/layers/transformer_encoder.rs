@@ -109,7 +109,13 @@ impl Config for TransformerEncoder {
         let deep = TransformerEncoder { layers: 2, feed_forward: Some(3), ..TransformerEncoder::new(2) };
         vec![
             TransformerEncoder::new(2),
-            TransformerEncoder { pre_norm: true, causal: true, dropout: 0.0, activation: Gelu::default().into(), ..deep },
+            TransformerEncoder {
+                pre_norm: true,
+                causal: true,
+                dropout: 0.0,
+                activation: Gelu::default().into(),
+                ..deep
+            },
         ]
     }
 }

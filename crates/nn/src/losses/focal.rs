@@ -95,7 +95,11 @@ impl Loss for Focal {
             let outputs = y.dims().last().filter(|_| y.rank() > 1).and_then(|d| d.fixed()).unwrap_or(1);
             if list.len() != outputs {
                 let expected = format!("`alpha` with one number for each of {outputs} outputs");
-                return Err(ShapeError::new(expected, format!("{} numbers", list.len()), "correct the setting `alpha`"));
+                return Err(ShapeError::new(
+                    expected,
+                    format!("{} numbers", list.len()),
+                    "correct the setting `alpha`",
+                ));
             }
         }
         if self.is_binary(y) { binary_cross_entropy::yes_no_target(y, form) } else { Ok(classes::target(y, form)) }

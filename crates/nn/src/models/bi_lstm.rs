@@ -2,7 +2,7 @@
 //! arXiv:1703.03130.
 
 use super::Build;
-use super::words::{Words, check_texts, check_pooling, pooled, time_pooling};
+use super::words::{Words, check_pooling, check_texts, pooled, time_pooling};
 use crate::layers::{CapsulePooling, Dense, Dropout, Lstm, TimeMethod};
 use crate::table::Config;
 use crate::{AnyLayer, check};
@@ -61,7 +61,10 @@ impl Config for BiLstm {
     fn examples() -> Vec<BiLstm> {
         let pooling: AnyLayer = CapsulePooling::new(2, 3).into();
         let small = BiLstm { vocabulary: Some(9), embedding: 4, units: 3, layers: 1, ..BiLstm::default() };
-        vec![BiLstm::default(), BiLstm { pooling: Box::new(pooling), trainable: false, dropout: 0.0, classes: 3, ..small }]
+        vec![
+            BiLstm::default(),
+            BiLstm { pooling: Box::new(pooling), trainable: false, dropout: 0.0, classes: 3, ..small },
+        ]
     }
 }
 

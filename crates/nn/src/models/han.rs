@@ -2,7 +2,7 @@
 //! classification. With capsules in place of attention: Gong et al. 2018, arXiv:1806.01501.
 
 use super::Build;
-use super::words::{Words, check_documents, attention_pooling, check_pooling, pooled};
+use super::words::{Words, attention_pooling, check_documents, check_pooling, pooled};
 use crate::layers::{CapsulePooling, Dense, Dropout, Gru};
 use crate::table::Config;
 use crate::{AnyLayer, check};

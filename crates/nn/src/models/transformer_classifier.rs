@@ -1,7 +1,7 @@
 //! A small Transformer for texts. Vaswani et al. 2017, arXiv:1706.03762; normalised first: Xiong et al. 2020, arXiv:2002.04745.
 
 use super::Build;
-use super::words::{Words, check_texts, check_pooling, pooled, time_pooling};
+use super::words::{Words, check_pooling, check_texts, pooled, time_pooling};
 use crate::layers::{Dense, Dropout, LayerNorm, LearnedPositions, SinusoidalPositions, TimeMethod, TransformerEncoder};
 use crate::table::Config;
 use crate::{AnyLayer, check};
@@ -148,7 +148,11 @@ impl Build for TransformerClassifier {
         check::below_one("dropout", self.dropout)?;
         if !self.embedding.is_multiple_of(self.heads) {
             let expected = format!("`heads` of a divisor of the embedding's {} numbers", self.embedding);
-            return Err(ShapeError::new(expected, self.heads.to_string(), "choose such a number, or another `embedding`"));
+            return Err(ShapeError::new(
+                expected,
+                self.heads.to_string(),
+                "choose such a number, or another `embedding`",
+            ));
         }
         check_pooling(&self.pooling)
     }

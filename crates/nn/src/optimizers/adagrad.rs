@@ -36,7 +36,11 @@ impl Default for Adagrad {
 impl Config for Adagrad {
     fn examples() -> Vec<Adagrad> {
         let default = Adagrad::default();
-        vec![default, Adagrad { lr_decay: 0.1, weight_decay: 1e-4, ..default }, Adagrad { start: 0.1, eps: 1e-7, eps_inside: true, ..default }]
+        vec![
+            default,
+            Adagrad { lr_decay: 0.1, weight_decay: 1e-4, ..default },
+            Adagrad { start: 0.1, eps: 1e-7, eps_inside: true, ..default },
+        ]
     }
 }
 
@@ -52,7 +56,8 @@ impl Optimizer for Adagrad {
     fn update(&self, w: &Node, g: &Node, step: &Step) -> Node {
         let g = step.decayed(g, w);
         let s = step.next_from("s", self.start, |s| s + g.square());
-        let lr = if self.lr_decay == 0.0 { step.lr.clone() } else { &step.lr / (1.0 + self.lr_decay * (step.t() - 1.0)) };
+        let lr =
+            if self.lr_decay == 0.0 { step.lr.clone() } else { &step.lr / (1.0 + self.lr_decay * (step.t() - 1.0)) };
         w - lr * g / root(&s, self.eps, self.eps_inside)
     }
 

@@ -81,7 +81,8 @@ impl Optimizer for Adam {
             return w - lr * correct_v.sqrt() / correct_m * m / (v.sqrt() + eps);
         }
         // The corrections are single numbers: they join lr and the root's factor, so that each element costs one division.
-        let root = if self.eps_inside { (v * correct_v.recip() + eps).sqrt() } else { v.sqrt() * correct_v.rsqrt() + eps };
+        let root =
+            if self.eps_inside { (v * correct_v.recip() + eps).sqrt() } else { v.sqrt() * correct_v.rsqrt() + eps };
         w - lr / correct_m * m / root
     }
 

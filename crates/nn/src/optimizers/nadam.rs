@@ -29,14 +29,26 @@ pub struct Nadam {
 
 impl Default for Nadam {
     fn default() -> Nadam {
-        Nadam { lr: 2e-3, beta1: 0.9, beta2: 0.999, eps: 1e-8, momentum_decay: 4e-3, decoupled: false, weight_decay: 0.0 }
+        Nadam {
+            lr: 2e-3,
+            beta1: 0.9,
+            beta2: 0.999,
+            eps: 1e-8,
+            momentum_decay: 4e-3,
+            decoupled: false,
+            weight_decay: 0.0,
+        }
     }
 }
 
 impl Config for Nadam {
     fn examples() -> Vec<Nadam> {
         let default = Nadam::default();
-        vec![default, Nadam { lr: 0.01, momentum_decay: 0.1, weight_decay: 1e-4, ..default }, Nadam { decoupled: true, weight_decay: 0.01, ..default }]
+        vec![
+            default,
+            Nadam { lr: 0.01, momentum_decay: 0.1, weight_decay: 1e-4, ..default },
+            Nadam { decoupled: true, weight_decay: 0.01, ..default },
+        ]
     }
 }
 

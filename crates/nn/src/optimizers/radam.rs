@@ -36,7 +36,11 @@ impl Default for Radam {
 impl Config for Radam {
     fn examples() -> Vec<Radam> {
         let default = Radam::default();
-        vec![default, Radam { lr: 0.01, beta2: 0.9, weight_decay: 1e-4, ..default }, Radam { decoupled: true, weight_decay: 0.01, ..default }]
+        vec![
+            default,
+            Radam { lr: 0.01, beta2: 0.9, weight_decay: 1e-4, ..default },
+            Radam { decoupled: true, weight_decay: 0.01, ..default },
+        ]
     }
 }
 

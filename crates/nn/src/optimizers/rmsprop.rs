@@ -38,7 +38,11 @@ impl Default for RmsProp {
 impl Config for RmsProp {
     fn examples() -> Vec<RmsProp> {
         let default = RmsProp::default();
-        vec![default, RmsProp { rho: 0.9, eps: 1e-7, eps_inside: true, ..default }, RmsProp { centered: true, momentum: 0.9, weight_decay: 1e-4, ..default }]
+        vec![
+            default,
+            RmsProp { rho: 0.9, eps: 1e-7, eps_inside: true, ..default },
+            RmsProp { centered: true, momentum: 0.9, weight_decay: 1e-4, ..default },
+        ]
     }
 }
 

@@ -40,6 +40,8 @@ impl Schedule for Linear {
 
     fn check(&self) -> Result<(), ShapeError> {
         check::not_negative("warm_up", self.warm_up)?;
-        self.length.map_or(Ok(()), |length| check::within("length", length, (Bound::Excluded(self.warm_up), Bound::Unbounded), "above `warm_up`"))
+        self.length.map_or(Ok(()), |length| {
+            check::within("length", length, (Bound::Excluded(self.warm_up), Bound::Unbounded), "above `warm_up`")
+        })
     }
 }

@@ -36,7 +36,10 @@ impl Default for NoisyLinearCosine {
 
 impl Config for NoisyLinearCosine {
     fn examples() -> Vec<NoisyLinearCosine> {
-        vec![NoisyLinearCosine::default(), NoisyLinearCosine { length: Some(4.0), variance: 0.1, ..NoisyLinearCosine::default() }]
+        vec![
+            NoisyLinearCosine::default(),
+            NoisyLinearCosine { length: Some(4.0), variance: 0.1, ..NoisyLinearCosine::default() },
+        ]
     }
 }
 
