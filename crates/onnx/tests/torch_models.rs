@@ -29,7 +29,8 @@ fn open(name: &str) -> ModelFile {
 #[test]
 fn outputs_and_gradients_agree() {
     let found = check::cases(&folder("")).unwrap();
-    assert_eq!(found, MODELS.map(folder));
+    // The last has nothing to learn.
+    assert_eq!(found, [&MODELS[..], &["warp"]].concat().into_iter().map(folder).collect::<Vec<_>>());
     for folder in found {
         match check::run(&folder, true, Limits::default()).outcome {
             Outcome::Pass(largest) => {

@@ -1,6 +1,6 @@
 //! Images at real places, by linear interpolation in both directions: what deformable convolution and RoI align read.
 
-use crate::onnx::{Attribute, OnnxNode, OnnxOp, Refusal, Traced, Value, Writer, Written, channels_second};
+use crate::onnx::{Attribute, Refusal, Writer, Written, channels_second};
 use crate::op::{Case, Grad, Grads, Kernel, OpDef, ShapeError};
 use crate::{Kind, Node};
 use gradus_tensor::{Dim, Kind as Number, Shape, Tensor};
@@ -17,7 +17,6 @@ pub struct Sample {
 
 impl OpDef for Sample {
     const NAME: &'static str = "sample";
-    const ONNX: &'static [OnnxOp] = &[OnnxOp { name: "GridSample", read }];
 
     fn shape(&self, x: &[&Shape]) -> Result<Shape, ShapeError> {
         let fits = x[0].rank() == 4 && x[0].dims()[1..].iter().all(|d| d.fixed().is_some());
@@ -97,72 +96,6 @@ fn written_grid(w: &mut Writer, at: &Written, sizes: [usize; 2]) -> String {
     dims.insert(1, Dim::Fixed(1));
     let grid = w.node("Unsqueeze", inputs, vec![], &Shape::new(dims), Number::F32);
     w.plain(&grid)
-}
-
-/// GridSample of images, by lines or by the nearest element; beyond the edges 0, the edge's element or the mirrored image.
-fn read(n: &OnnxNode) -> Result<Vec<Value>, ShapeError> {
-    let (images, grid, kind) = (n.image(0)?, n.x(1)?, n.kind(0)?);
-    let (of_images, of_grid) = (images.shape(), grid.shape());
-    let (&[batch, height, width, _], &[sets, rows, columns, Dim::Fixed(2)]) = (of_images.dims(), of_grid.dims()) else {
-        let received = format!("{of_images} (channels last) and {of_grid}");
-        return Err(ShapeError::new("images [N, C, H, W] and a grid [N, H', W', 2]", received, "sample images"));
-    };
-    let fixed = [height, width, rows, columns].map(Dim::fixed);
-    let ([Some(height), Some(width), Some(rows), Some(columns)], true) = (fixed, batch == sets) else {
-        let received = format!("{of_images} (channels last) and {of_grid}");
-        let help = "state the sizes of images; only the batch can stay open";
-        return Err(ShapeError::new("sizes that are known, and a grid for each image", received, help));
-    };
-    let nearest = match n.text("mode")?.unwrap_or("linear") {
-        "linear" | "bilinear" => false,
-        "nearest" => true,
-        other => return Err(ShapeError::new("mode linear or nearest", format!("`{other}`"), "choose another `mode`")),
-    };
-    let beyond = n.text("padding_mode")?.unwrap_or("zeros");
-    if !["zeros", "border", "reflection"].contains(&beyond) {
-        let received = format!("`{beyond}`");
-        return Err(ShapeError::new("padding_mode zeros, border or reflection", received, "write the file again"));
-    }
-    let corners = n.int("align_corners")?.unwrap_or(0) != 0;
-    let along = |place: usize, size: usize| {
-        let size = size as f64;
-        let x = grid.slice(3, place..place + 1) + 1.0;
-        let x = if corners { x * ((size - 1.0) / 2.0) } else { x * (size / 2.0) - 0.5 };
-        let x = if nearest { rounded(&x) } else { x };
-        match beyond {
-            "border" => x.clamp(0.0, size - 1.0),
-            "reflection" if corners => mirrored(&x, 0.0, size - 1.0),
-            "reflection" => mirrored(&x, -0.5, size - 0.5).clamp(0.0, size - 1.0),
-            _ => x,
-        }
-    };
-    let at = Node::concat(&[&along(1, height), &along(0, width)], -1);
-    let at = at.reshape(vec![sets, Dim::Fixed(rows * columns), Dim::Fixed(2)]);
-    let y = images.sample(&at, None);
-    let channels = images.units();
-    let y = y.reshape(vec![sets, Dim::Fixed(rows), Dim::Fixed(columns), Dim::Fixed(channels)]);
-    Ok(vec![Value::Traced(Traced { node: y, kind, last: true })])
-}
-
-/// The nearest whole number, of two the even one.
-fn rounded(x: &Node) -> Node {
-    let up = (x + 0.5).floor();
-    let odd = &up - (&up * 0.5).floor() * 2.0;
-    let tie = (&up - x).eq(0.5);
-    &up - odd * tie
-}
-
-/// What lies outside, mirrored at the edges until it lies inside.
-fn mirrored(x: &Node, low: f64, high: f64) -> Node {
-    let length = high - low;
-    if length <= 0.0 {
-        return x * 0.0 + low;
-    }
-    let way = (x - low).abs() * (1.0 / length);
-    let turns = way.floor();
-    let rest = (way - &turns) * length;
-    let odd = &turns - (&turns * 0.5).floor() * 2.0;
-    odd.gt(0.5).select(high - &rest, &rest + low)
 }
 
 /// Sets and points of places, if there is an image for each set.

@@ -15,7 +15,7 @@ macro_rules! operators {
 }
 
 operators! {
-    attention, blocks, cast, constant, cumulative, dropout, elements, elementwise, gemm, losses, masks, normalizations, recurrent, reductions, resize, sizes, split, tile,
+    attention, blocks, cast, constant, cumulative, dropout, elements, elementwise, gemm, grid_sample, losses, masks, normalizations, recurrent, reductions, resize, sizes, split, tile,
 }
 
 /// All operators that are read, by name.
