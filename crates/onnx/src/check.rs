@@ -4,8 +4,9 @@
 
 use crate::error::{OnnxError, Result, Trouble};
 use crate::file::{ModelFile, open_tensor};
-use crate::import::{Bindings, Imported, import, missing};
+use crate::import::{Bindings, Imported, import};
 use crate::proto::TensorProto;
+use crate::standard::missing;
 use crate::tensor::{self, Limits, type_name};
 use gradus_graph::onnx::Value;
 use gradus_graph::{Engine, Node, Request, State};

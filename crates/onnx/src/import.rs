@@ -1,12 +1,13 @@
 //! From a file's graph to nodes of ours.
 
+use crate::attributes::attributes;
 use crate::error::{OnnxError, Result};
 use crate::file::ModelFile;
 use crate::operators;
 use crate::proto::{
-    AttributeProto, AttributeType, DimensionValue, FunctionProto, GraphProto, NodeProto, TensorProto, TypeProto,
-    TypeValue, ValueInfoProto,
+    DimensionValue, FunctionProto, GraphProto, NodeProto, TensorProto, TypeProto, TypeValue, ValueInfoProto,
 };
+use crate::standard::{is_standard, missing_among, version};
 use crate::structure;
 use crate::tensor::{self, Limits, kind_of, type_name};
 use gradus_graph::onnx::{Attribute, Known, OnnxNode, OnnxOp, Reader, Value};
@@ -15,8 +16,6 @@ use gradus_tensor::{Dim, Shape, Tensor};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-/// The versions of ONNX's operators that are read.
-pub const VERSIONS: std::ops::RangeInclusive<i64> = 7..=27;
 /// Functions within functions.
 const DEPTH: usize = 64;
 /// The most numbers of a table of sizes, axes or other numbers that must be known while a graph is read.
@@ -107,35 +106,6 @@ pub fn import_into(
         import.run(feeds)
     };
     run().map_err(|e| e.in_file(&file.name))
-}
-
-/// The operators of a model that are not read, each once, sorted.
-pub fn missing(file: &ModelFile) -> Vec<String> {
-    missing_among(file, file.graph().node.iter().collect())
-}
-
-/// The operators of these nodes, and of the functions of the model, that are not read.
-fn missing_among<'f>(file: &'f ModelFile, mut nodes: Vec<&'f NodeProto>) -> Vec<String> {
-    let table = operators::table();
-    let functions: BTreeSet<_> = file.model.functions.iter().map(|f| (f.domain.as_str(), f.name.as_str())).collect();
-    let mut found = BTreeSet::new();
-    nodes.extend(file.model.functions.iter().flat_map(|f| &f.node));
-    while let Some(node) = nodes.pop() {
-        let standard = is_standard(&node.domain) && table.contains_key(node.op_type.as_str());
-        if !standard && !functions.contains(&(node.domain.as_str(), node.op_type.as_str())) {
-            let domain = if is_standard(&node.domain) { String::new() } else { format!("{}.", node.domain) };
-            found.insert(format!("{domain}{}", node.op_type));
-        }
-        for attribute in &node.attribute {
-            nodes.extend(attribute.g.iter().flat_map(|g| &g.node));
-            nodes.extend(attribute.graphs.iter().flat_map(|g| &g.node));
-        }
-    }
-    found.into_iter().collect()
-}
-
-fn is_standard(domain: &str) -> bool {
-    matches!(domain, "" | "ai.onnx")
 }
 
 pub(crate) struct Import<'a> {
@@ -446,7 +416,7 @@ impl<'a> Import<'a> {
         if depth >= DEPTH {
             return Err(OnnxError::unreadable(place, format!("at most {DEPTH} functions within each other"), "more"));
         }
-        let mut given = crate::import::attributes(&function.attribute_proto, &BTreeMap::new(), place)?;
+        let mut given = crate::attributes::attributes(&function.attribute_proto, &BTreeMap::new(), place)?;
         given.extend(attributes.clone());
         let padded = inputs.iter().cloned().chain(std::iter::repeat(None));
         let mut scope: Scope = function.input.iter().cloned().zip(padded).collect();
@@ -482,16 +452,6 @@ pub(crate) fn place(node: &NodeProto, index: usize) -> String {
         "" => format!("node {index} ({})", node.op_type),
         name => format!("node `{name}` ({})", node.op_type),
     }
-}
-
-/// The version of ONNX's own operators.
-pub(crate) fn version(imports: &[crate::proto::OperatorSetIdProto]) -> Result<i64> {
-    let version = imports.iter().find(|o| is_standard(&o.domain)).map_or(1, |o| o.version);
-    if VERSIONS.contains(&version) {
-        return Ok(version);
-    }
-    let expected = format!("operators of version {} to {}", VERSIONS.start(), VERSIONS.end());
-    Err(OnnxError::unsupported("the whole file", expected, format!("version {version}")))
 }
 
 /// The name that the first axis of the first input has, if it has one: the batch.
@@ -538,54 +498,4 @@ fn symbolic(sizes: Vec<Option<&DimensionValue>>, batch: Option<&str>, place: &st
         }
     };
     Ok(Shape::new(sizes.into_iter().enumerate().map(dim).collect::<Result<Vec<_>>>()?))
-}
-
-/// Settings by name; those of a function's body may come from its call.
-fn attributes(
-    list: &[AttributeProto],
-    given: &BTreeMap<String, Attribute>,
-    place: &str,
-) -> Result<BTreeMap<String, Attribute>> {
-    let mut attributes = BTreeMap::new();
-    for attribute in list {
-        let value = match attribute.ref_attr_name.as_str() {
-            "" => Some(read_attribute(attribute, place)?),
-            name => given.get(name).cloned(),
-        };
-        if let Some(value) = value
-            && attributes.insert(attribute.name.clone(), value).is_some()
-        {
-            let received = format!("two named `{}`", attribute.name);
-            return Err(OnnxError::unreadable(place, "attributes with names of their own", received));
-        }
-    }
-    Ok(attributes)
-}
-
-fn read_attribute(attribute: &AttributeProto, place: &str) -> Result<Attribute> {
-    let text = |bytes: &[u8]| {
-        let error = || OnnxError::unreadable(place, format!("text as attribute `{}`", attribute.name), "bytes");
-        String::from_utf8(bytes.to_vec()).map_err(|_| error())
-    };
-    let kind = AttributeType::try_from(attribute.r#type).unwrap_or(AttributeType::Undefined);
-    Ok(match kind {
-        AttributeType::Float => Attribute::Float(attribute.f),
-        AttributeType::Int => Attribute::Int(attribute.i),
-        AttributeType::String => Attribute::Text(text(&attribute.s)?),
-        AttributeType::Floats => Attribute::Floats(attribute.floats.clone()),
-        AttributeType::Ints => Attribute::Ints(attribute.ints.clone()),
-        AttributeType::Strings => Attribute::Texts(attribute.strings.iter().map(|s| text(s)).collect::<Result<_>>()?),
-        AttributeType::Tensor => {
-            let error = || OnnxError::unreadable(place, format!("a tensor as attribute `{}`", attribute.name), "none");
-            Attribute::Tensor(tensor::read(attribute.t.as_ref().ok_or_else(error)?, None, Limits::default())?)
-        }
-        AttributeType::Graph | AttributeType::Graphs => Attribute::Other("a graph"),
-        AttributeType::SparseTensor | AttributeType::SparseTensors => Attribute::Other("a sparse tensor"),
-        AttributeType::TypeProto | AttributeType::TypeProtos => Attribute::Other("a type"),
-        AttributeType::Tensors => Attribute::Other("tensors"),
-        AttributeType::Undefined => {
-            let expected = format!("the type of attribute `{}`", attribute.name);
-            return Err(OnnxError::unreadable(place, expected, format!("type {}", attribute.r#type)));
-        }
-    })
 }

@@ -96,7 +96,7 @@ pub fn values(file: &ModelFile) -> Vec<&str> {
 /// # Errors
 /// One that is not read.
 pub fn version(file: &ModelFile) -> Result<i64> {
-    crate::import::version(&file.model.opset_import)
+    crate::standard::version(&file.model.opset_import)
 }
 
 /// The text that goes with a model under a key.

@@ -6,6 +6,7 @@
 //! | [`mod@import`] | making a graph of it |
 //! | [`inputs`](mod@inputs) | what a model takes and gives |
 //! | [`survey`](mod@survey) | what a model is made of, supported or not |
+//! | [`standard`] | versions and operators that are read |
 //! | [`mod@structure`] | a model without its weights |
 //! | [`check`] | the standard's test cases |
 //! | [`mod@export`] | writing a model |
@@ -14,6 +15,7 @@
 //! | [`proto`] | the messages of the format |
 //! | [`error`] | what can be wrong |
 
+mod attributes;
 pub mod check;
 pub mod error;
 pub mod export;
@@ -23,6 +25,7 @@ pub mod import;
 pub mod inputs;
 pub mod operators;
 pub mod proto;
+pub mod standard;
 pub mod structure;
 pub mod survey;
 pub mod tensor;

@@ -3,8 +3,9 @@
 
 use crate::error::{OnnxError, Result};
 use crate::file::ModelFile;
-use crate::import::{Bindings, Import, path, place, version};
+use crate::import::{Bindings, Import, path, place};
 use crate::inputs::{Spec, inputs, outputs};
+use crate::standard::{missing, version};
 use gradus_graph::onnx::Value;
 use gradus_graph::{Graph, Model, Node};
 use gradus_tensor::Shape;
@@ -67,7 +68,7 @@ pub fn survey(file: &ModelFile, bindings: &Bindings) -> Result<Survey> {
     let mut scope = import.begin_leniently(&mut troubles);
     let nodes = &file.graph().node;
     let computed: BTreeSet<&str> = nodes.iter().flat_map(|node| &node.output).map(String::as_str).collect();
-    let missing = crate::import::missing(file);
+    let missing = missing(file);
     let mut weights = Weights::of(file);
     let mut unknown: BTreeSet<&str> = inputs_left_out(file, &scope);
     let mut rows = vec![];
