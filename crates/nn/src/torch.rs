@@ -6,6 +6,7 @@
 //! | `conv/weight: [..size, C / groups, F]` | `conv.weight: [F, C / groups, ..size]`; a transposed convolution's likewise |
 //! | `batch_norm/{gamma, beta, mean, variance, batches}` | `batch_norm.{weight, bias, running_mean, running_var, num_batches_tracked}` |
 //! | `layer_norm/{gamma, beta}` and the other norms | `layer_norm.{weight, bias}` |
+//! | `activation/slope` of PReLU | `activation.weight` |
 //! | `lstm/layer1/backward/weight: [D, 4·units]` | `lstm.weight_ih_l1_reverse: [4·units, D]` |
 //! | `lstm/recurrent_weight` | `lstm.weight_hh_l0` |
 //! | `lstm/bias` | the sum of `lstm.bias_ih_l0` and `lstm.bias_hh_l0`; all of it is written to the first |
@@ -304,6 +305,7 @@ fn translated(scope: &str, name: &str) -> (Vec<String>, String, Layout) {
         (_, "weight") => ("weight", Layout::OutputsFirst),
         (_, "gamma") => ("weight", Layout::Same),
         (_, "beta") => ("bias", Layout::Same),
+        ("activation", "slope") => ("weight", Layout::Same),
         ("batch_norm", "mean") => ("running_mean", Layout::Same),
         ("batch_norm", "variance") => ("running_var", Layout::Same),
         ("batch_norm", "batches") => ("num_batches_tracked", Layout::Count),

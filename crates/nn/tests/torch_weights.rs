@@ -99,5 +99,5 @@ fn what_does_not_fit_is_named() {
     );
     let error = StateDict::of(&model, &BTreeMap::new()).unwrap().read(&state_dict(&cases[0])).unwrap_err().to_string();
     assert!(error.contains("`conv/weight`: there is no `conv.weight`"), "{error}");
-    assert!(error.contains("and 2 more") && error.contains("received: 0.0.bias, 0.0.weight"), "{error}");
+    assert!(error.contains("and 3 more") && error.contains("received: 0.0.bias, 0.0.weight"), "{error}");
 }

@@ -2,6 +2,7 @@
 
 use super::Activate;
 use crate::check;
+use crate::layers::axes::{along, channel_axis};
 use crate::table::Config;
 use gradus_graph::{Constant, Node, Role, ShapeError};
 use serde::{Deserialize, Serialize};
@@ -9,8 +10,8 @@ use serde::{Deserialize, Serialize};
 /// Parametric rectifier, `y = x` where x > 0, else `a·x`; its derivative at 0 is a. The slopes are a parameter `slope`, trained with
 /// the network but never decayed, since decay would turn it into [`Relu`](super::Relu). He et al. 2015, arXiv:1502.01852.
 ///
-/// One slope for each channel, the last axis: `slope: [D]` for `x: [.., D]`, as in the paper. Keras has one for each element of a
-/// sample, unless axes are shared.
+/// One slope for each channel, as in the paper: `slope: [D]` for `x: [B, D]` and `[B, T, D]`, `slope: [C]` for images `[B, C, H, W]`. Keras has
+/// one for each element of a sample, unless axes are shared.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Prelu {
@@ -35,8 +36,12 @@ impl Config for Prelu {
 impl Activate for Prelu {
     #[track_caller]
     fn activate(&self, x: &Node) -> Node {
-        let channels = if self.shared { 1 } else { x.units() };
-        let slope = x.param("slope", [channels], Constant(self.slope), Role::Norm);
+        let slope = |channels: usize| x.param("slope", [channels], Constant(self.slope), Role::Norm);
+        let slope = match channel_axis(x, None) {
+            _ if self.shared => slope(1),
+            Ok((axis, channels)) => along(&slope(channels), x, axis),
+            Err(refused) => return refused,
+        };
         x.gt(0.0).select(x, x * slope)
     }
 

@@ -9,7 +9,7 @@ use gradus_tensor::Dim;
 /// # Errors
 /// The poisoned node that reports an axis that does not exist, that is the batch, or whose size is not fixed.
 #[track_caller]
-pub(super) fn channel_axis(x: &Node, axis: Option<isize>) -> Result<(usize, usize), Node> {
+pub(crate) fn channel_axis(x: &Node, axis: Option<isize>) -> Result<(usize, usize), Node> {
     let shape = x.shape();
     let rank = shape.rank() as isize;
     let named = axis.unwrap_or(if rank == 3 { 2 } else { 1 });
@@ -35,7 +35,7 @@ pub(super) fn others(x: &Node, axis: usize) -> (Vec<isize>, bool) {
 
 /// One number for each channel, `[C]`, under a shape that broadcasts against `x` along `axis`.
 #[track_caller]
-pub(super) fn along(values: &Node, x: &Node, axis: usize) -> Node {
+pub(crate) fn along(values: &Node, x: &Node, axis: usize) -> Node {
     let rank = x.shape().rank();
     if axis + 1 == rank {
         return values.clone();

@@ -199,7 +199,7 @@ impl Layer for DeformConv {
         let y = biased(y, self.bias.then_some(&self.bias_init), fans);
         let [h, w, filters] = [outputs[0], outputs[1], self.filters].map(Dim::Fixed);
         let y = y.reshape(vec![x.shape().dims()[0], h, w, filters]);
-        channels_first(&self.activation.activate(&y))
+        self.activation.activate(&channels_first(&y))
     }
 
     fn set_default_init(&mut self, init: &AnyInit) {

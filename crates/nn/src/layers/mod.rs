@@ -8,7 +8,7 @@
 //!
 //! In a recipe: `layers = [ "flatten", { dense = { units = 128, activation = "relu" } }, { dense = { units = 10 } } ]`.
 
-mod axes;
+pub(crate) mod axes;
 mod held;
 mod pooled;
 mod recurrent;
