@@ -28,10 +28,12 @@ struct Subject {
     name: String,
     recipe: PathBuf,
     variant: Option<String>,
+    /// It comes from an ONNX file itself.
+    grafted: bool,
 }
 
 /// Trains each recipe and each variant for some steps and exports it: `FOLDER/NAME/17.onnx`, `17-raw.onnx` with the transforms inside, and
-/// the same for 21, with samples beside each.
+/// the same for 21, with samples beside each. Then trains on from the first of them.
 pub fn run(options: &Options) -> Result<(), String> {
     let beside = std::env::current_exe().map_err(|e| e.to_string())?.with_file_name("gradus");
     let program = options.gradus.clone().unwrap_or(beside);
@@ -70,13 +72,14 @@ fn subjects(folder: &Path) -> Result<Vec<Subject>, String> {
             }
             let text = std::fs::read_to_string(&recipe).map_err(|e| format!("{}: {e}", recipe.display()))?;
             let table: toml::Table = text.parse().map_err(|e| format!("{}: {e}", recipe.display()))?;
+            let grafted = table.get("model").and_then(|model| model.get("onnx")).is_some();
             for variant in table.get("variants").and_then(toml::Value::as_array).into_iter().flatten() {
                 let Some(variant) = variant.get("name").and_then(toml::Value::as_str) else { continue };
                 let plain: String = variant.chars().map(|c| if c.is_alphanumeric() { c } else { '_' }).collect();
                 let (name, variant) = (format!("{name}-{plain}"), Some(variant.to_string()));
-                found.push(Subject { name, recipe: recipe.clone(), variant });
+                found.push(Subject { name, recipe: recipe.clone(), variant, grafted });
             }
-            found.push(Subject { name, recipe, variant: None });
+            found.push(Subject { name, recipe, variant: None, grafted });
         }
     }
     found.sort_by(|a, b| a.name.cmp(&b.name));
@@ -85,13 +88,7 @@ fn subjects(folder: &Path) -> Result<Vec<Subject>, String> {
 
 fn export(program: &Path, subject: &Subject, folder: &Path, steps: usize) -> Result<(), String> {
     let run = folder.join("run");
-    let mut train = Command::new(program);
-    train.arg("train").arg(&subject.recipe).arg("--run-dir").arg(&run).args(["--overwrite", "--quiet"]);
-    train.args(["--set", "train.epochs=1", "--set", &format!("train.stop=[{{ steps = {steps} }}]")]);
-    if let Some(variant) = &subject.variant {
-        train.args(["--variant", variant]);
-    }
-    finish(&mut train)?;
+    finish(&mut subject.training(program, &run, steps))?;
     for version in VERSIONS {
         for (suffix, option) in [("", None), ("-raw", Some("--with-preprocessing"))] {
             let file = folder.join(format!("{version}{suffix}.onnx"));
@@ -103,7 +100,31 @@ fn export(program: &Path, subject: &Subject, folder: &Path, steps: usize) -> Res
             println!("{} {version}{suffix}: {}", subject.name, differences.collect::<Vec<_>>().join("; "));
         }
     }
+    if subject.grafted {
+        return Ok(());
+    }
+    let file = folder.join(format!("{}.onnx", VERSIONS[0]));
+    let file = std::path::absolute(&file).map_err(|e| format!("{}: {e}", file.display()))?;
+    let mut again = subject.training(program, &folder.join("again"), steps);
+    again.args(["--set", &format!("model.onnx={:?}", file.display().to_string()), "--set", "model.layers=[]"]);
+    // Small steps: batch norms are part of the products by now.
+    again.args(["--set", "train.optimizer={ adam = { lr = 1e-5 } }"]);
+    finish(&mut again)?;
+    println!("{}: trained on from the file", subject.name);
     Ok(())
+}
+
+impl Subject {
+    /// Training for some steps.
+    fn training(&self, program: &Path, run: &Path, steps: usize) -> Command {
+        let mut train = Command::new(program);
+        train.arg("train").arg(&self.recipe).arg("--run-dir").arg(run).args(["--overwrite", "--quiet"]);
+        train.args(["--set", "train.epochs=1", "--set", &format!("train.stop=[{{ steps = {steps} }}]")]);
+        if let Some(variant) = &self.variant {
+            train.args(["--variant", variant]);
+        }
+        train
+    }
 }
 
 /// Runs a command to its end; what it printed, or what went wrong.

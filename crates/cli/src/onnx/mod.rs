@@ -4,7 +4,6 @@
 //! A recipe's `[model]` names the file with `onnx`; its `layers` go on from the file's output, or from the value that `output` names. The
 //! weights have the names that they have in the file, the new layers' stand under `head/`.
 
-pub mod base64;
 pub mod describe;
 pub mod edge;
 pub mod loaded;
@@ -12,6 +11,8 @@ pub mod table;
 
 use crate::failure::{Failure, Result};
 use crate::recipe::{Document, ModelSection, RecipeError, nearest};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use edge::Edge;
 use gradus_data::Schema;
 use gradus_graph::{Graph, Model, Node, Op, Role, Values, Variable};
@@ -55,7 +56,7 @@ impl Source {
     /// Text that is damaged.
     pub fn of_text(text: &str, name: &str) -> Result<Source> {
         let name = format!("the network in {name}");
-        let bytes = base64::decode(text).ok_or_else(|| {
+        let bytes = STANDARD.decode(text).map_err(|_| {
             Failure::files(format!("{name} cannot be read: it is damaged"), "copy the file again, or train anew")
         })?;
         Ok(Source { file: ModelFile::decode(&bytes, &name)?, text: Some(text.to_string()) })
@@ -178,7 +179,7 @@ pub fn graft(
     freeze(graph, &y, model, prefix, file, document)?;
     let structure = match &source.text {
         Some(text) => text.clone(),
-        None => base64::encode(&structure::of(file, &imported.reader, bindings.limits)?),
+        None => STANDARD.encode(structure::of(file, &imported.reader, bindings.limits)?),
     };
     Ok((Graft { structure, layers: imported.layers, output: y.shape(), notes }, y))
 }
