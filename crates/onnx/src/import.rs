@@ -108,6 +108,30 @@ pub fn import_into(
     run().map_err(|e| e.in_file(&file.name))
 }
 
+/// Nodes that are read one after the other: a graph's, or a function's.
+pub(crate) struct Body<'b> {
+    /// The version of the standard's operators.
+    version: i64,
+    /// The values that the nodes compute.
+    computed: BTreeSet<&'b str>,
+    /// The attributes of the function's call.
+    given: &'b BTreeMap<String, Attribute>,
+    /// Calls around it.
+    depth: usize,
+}
+
+impl<'b> Body<'b> {
+    /// A graph's.
+    pub(crate) fn new(
+        nodes: impl IntoIterator<Item = &'b NodeProto>,
+        version: i64,
+        given: &'b BTreeMap<String, Attribute>,
+    ) -> Body<'b> {
+        let computed = nodes.into_iter().flat_map(|node| &node.output).map(String::as_str).collect();
+        Body { version, computed, given, depth: 0 }
+    }
+}
+
 pub(crate) struct Import<'a> {
     file: &'a ModelFile,
     bindings: &'a Bindings,
@@ -296,25 +320,16 @@ impl<'a> Import<'a> {
         given: &BTreeMap<String, Attribute>,
         depth: usize,
     ) -> Result<()> {
-        let computed: BTreeSet<&str> = nodes.iter().flat_map(|(_, n)| &n.output).map(String::as_str).collect();
+        let body = Body { depth, ..Body::new(nodes.iter().map(|&(_, node)| node), version, given) };
         for &(index, node) in nodes {
-            self.node(index, node, version, scope, &computed, given, depth)?;
+            self.node(index, node, &body, scope)?;
         }
         Ok(())
     }
 
     /// Computes the outputs of one node.
-    #[allow(clippy::too_many_arguments)]
-    pub(crate) fn node(
-        &mut self,
-        index: usize,
-        node: &NodeProto,
-        version: i64,
-        scope: &mut Scope,
-        computed: &BTreeSet<&str>,
-        given: &BTreeMap<String, Attribute>,
-        depth: usize,
-    ) -> Result<()> {
+    pub(crate) fn node(&mut self, index: usize, node: &NodeProto, body: &Body<'_>, scope: &mut Scope) -> Result<()> {
+        let &Body { version, ref computed, given, depth } = body;
         let place = place(node, index);
         let mut inputs = vec![];
         for name in &node.input {

@@ -3,7 +3,7 @@
 
 use crate::error::{OnnxError, Result};
 use crate::file::ModelFile;
-use crate::import::{Bindings, Import, path, place};
+use crate::import::{Bindings, Body, Import, path, place};
 use crate::inputs::{Spec, inputs, outputs};
 use crate::standard::{missing, version};
 use gradus_graph::onnx::Value;
@@ -67,7 +67,8 @@ pub fn survey(file: &ModelFile, bindings: &Bindings) -> Result<Survey> {
     let readable = troubles.is_empty();
     let mut scope = import.begin_leniently(&mut troubles);
     let nodes = &file.graph().node;
-    let computed: BTreeSet<&str> = nodes.iter().flat_map(|node| &node.output).map(String::as_str).collect();
+    let given = BTreeMap::new();
+    let body = Body::new(nodes, stated, &given);
     let missing = missing(file);
     let mut weights = Weights::of(file);
     let mut unknown: BTreeSet<&str> = inputs_left_out(file, &scope);
@@ -84,7 +85,7 @@ pub fn survey(file: &ModelFile, bindings: &Bindings) -> Result<Survey> {
             let error = OnnxError::unsupported(place(node, i), "an operator that is supported", operator.clone());
             troubles.push(error);
         } else if !blind {
-            match import.node(i, node, stated, &mut scope, &computed, &BTreeMap::new(), 0) {
+            match import.node(i, node, &body, &mut scope) {
                 Ok(()) => output = node.output.first().and_then(|name| scope.get(name).cloned().flatten()),
                 Err(error) => troubles.push(error),
             }
